@@ -1,0 +1,29 @@
+"""A small event store on PostgreSQL: append facts, read them back, replay them."""
+
+from eventstore.errors import (
+    DuplicateEventError,
+    EventStoreError,
+    InvalidEventError,
+    SchemaError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
+from eventstore.events import DomainEvent, EventMetadata
+from eventstore.memory import InMemoryEventStore
+from eventstore.postgres import PostgresEventStore, connect
+from eventstore.store import EventStore
+
+__all__ = [
+    "DomainEvent",
+    "DuplicateEventError",
+    "EventMetadata",
+    "EventStore",
+    "EventStoreError",
+    "InMemoryEventStore",
+    "InvalidEventError",
+    "PostgresEventStore",
+    "SchemaError",
+    "StoreUnavailableError",
+    "VersionConflictError",
+    "connect",
+]

@@ -1,0 +1,170 @@
+"""The facts: an event, what surrounds it, and the checks that no invalid event gets past."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from eventstore import payload
+from eventstore.errors import InvalidEventError
+
+MAX_TEXT_BYTES = 255
+MAX_VERSION = 2**31 - 1
+# Wide enough for everything but the two days at either end, where a time zone leads out of what Python can hold.
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    """The present moment in UTC, by this machine's clock, with microseconds."""
+    return datetime.now(UTC)
+
+
+def new_event_id() -> UUID:
+    """A new UUID of version 7: the first 60 bits are the time, so that ids made later sort later.
+
+    An index on ids that grow is written at its end only, which keeps appends fast when the table is large.
+
+    Source: RFC 9562, section 5.7, with the sub-millisecond fraction of section 6.2, method 3.
+    """
+    nanoseconds = time.time_ns()
+    milliseconds, rest = divmod(nanoseconds, 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
+    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventMetadata:
+    """Why an event came about, and through whom. All fields are optional.
+
+    Args:
+        causation_id: the id of the event or command that directly led to this one.
+        correlation_id: one id shared by everything that belongs to one piece of work, e.g. one evening at a table.
+        user_id: who acted; at most 255 bytes as UTF-8.
+
+    Raises:
+        InvalidEventError: an id that is not a `UUID`, a `user_id` that is not text or too long.
+    """
+
+    causation_id: UUID | None = None
+    correlation_id: UUID | None = None
+    user_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("causation_id", "correlation_id"):
+            if getattr(self, name) is not None:
+                _check_uuid(f"metadata.{name}", getattr(self, name))
+        if self.user_id is not None:
+            _check_text("metadata.user_id", self.user_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainEvent:
+    """One fact: something that happened to one aggregate. An invalid event cannot be made.
+
+    Args:
+        event_type: what happened, in the past tense, e.g. `"game.hand_completed"`; 1 to 255 bytes as UTF-8.
+        aggregate_id: to what it happened: the name of the stream; 1 to 255 bytes as UTF-8.
+        version: its place in that stream: 1, 2, 3 and so on.
+        event_data: the details: a dict that JSON can hold and PostgreSQL gives back equal (see `payload.encode`).
+            The event keeps a copy of its own.
+        metadata: who and why.
+        event_timestamp: when it happened, by the writer's clock; with a time zone, kept as UTC.
+        schema_version: the version of the shape of `event_data`, 1 or more.
+        id: a UUID that belongs to this fact alone. A retry uses the same id again.
+        sequence_number: its place in the whole log; filled by the store, None before.
+        recorded_at: when it was written, by the server's clock; filled by the store, None before.
+
+    Raises:
+        InvalidEventError: a field that no store may keep; the error names the field and the fix.
+    """
+
+    event_type: str
+    aggregate_id: str
+    version: int
+    event_data: dict[str, Any]
+    metadata: EventMetadata = EventMetadata()
+    event_timestamp: datetime = field(default_factory=utc_now)
+    schema_version: int = 1
+    id: UUID = field(default_factory=new_event_id)
+    sequence_number: int | None = None
+    recorded_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        check_name("event_type", self.event_type)
+        check_name("aggregate_id", self.aggregate_id)
+        _check_version("version", self.version)
+        _check_version("schema_version", self.schema_version)
+        _check_uuid("id", self.id)
+        if not isinstance(self.metadata, EventMetadata):
+            raise InvalidEventError("metadata", f"is {type(self.metadata).__name__}", "pass EventMetadata(...)")
+        text = payload.encode("event_data", self.event_data)
+        # The class is frozen for everybody else. Here the event takes its own copy of what the caller may still change.
+        object.__setattr__(self, "_json", text)
+        object.__setattr__(self, "event_data", json.loads(text))
+        object.__setattr__(self, "event_timestamp", _in_utc("event_timestamp", self.event_timestamp))
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def payload_json(self) -> str:
+        """`event_data` as the JSON text that was checked when the event was made."""
+        text: str = self.__dict__["_json"]
+        return text
+
+
+def check_name(name: str, value: object) -> None:
+    """Refuse what cannot be an event type or an aggregate id.
+
+    Raises:
+        InvalidEventError: empty, no text, over 255 bytes as UTF-8, or with characters that PostgreSQL cannot store.
+    """
+    if value == "":
+        raise InvalidEventError(name, "is empty", "give it a name")
+    _check_text(name, value)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not text", "pass a str")
+    if "\0" in value:
+        raise InvalidEventError(name, "holds the character U+0000", "remove it: PostgreSQL cannot store it in text")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidEventError(name, "holds half of a surrogate pair", "decode the text properly first") from None
+    if size > MAX_TEXT_BYTES:
+        raise InvalidEventError(name, f"has {size} bytes as UTF-8", f"keep it to {MAX_TEXT_BYTES} bytes")
+
+
+def _check_version(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int of 1 or more")
+    if not 1 <= value <= MAX_VERSION:
+        raise InvalidEventError(name, "is out of range", f"use 1 to {MAX_VERSION}")
+
+
+def _check_uuid(name: str, value: object) -> None:
+    if not isinstance(value, UUID):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a UUID", "pass uuid.UUID(...)")
+
+
+def _in_utc(name: str, value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a datetime", "pass datetime.now(UTC)")
+    if value.utcoffset() is None:
+        raise InvalidEventError(name, "has no time zone", "add one: datetime.now(UTC)")
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        moment = datetime.min.replace(tzinfo=UTC)
+    if not EARLIEST <= moment <= LATEST:
+        raise InvalidEventError(name, "is out of range", "use a time from 0001-01-02 to 9999-12-30 UTC")
+    return moment

@@ -1,0 +1,108 @@
+"""JSON payloads: what PostgreSQL's jsonb gives back equal is accepted, everything else is refused with the reason.
+
+jsonb keeps numbers as decimals and text as UTF-8. So it has no NaN, no U+0000 and no lone surrogates, and it prints
+a float like 1e300 as 301 digits, which Python reads back as an integer that is not equal to the float.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from eventstore.errors import InvalidEventError
+
+MAX_PAYLOAD_BYTES = 1_000_000
+MAX_PAYLOAD_DEPTH = 64
+MAX_INTEGER_DIGITS = 4_000
+MAX_EXACT_FLOAT = 2.0**53
+
+FIXES = {
+    "tuple": "write a list",
+    "set": "write a sorted list",
+    "Decimal": "count in the smallest unit and write an integer, or write text",
+    "datetime": "write text: value.isoformat()",
+    "date": "write text: value.isoformat()",
+    "UUID": "write text: str(value)",
+    "bytes": "write text: value.hex()",
+}
+
+# An escaped U+0000, but not the legal text of a backslash followed by "u0000".
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# What a float of 2**53 or more, or a very long integer, looks like in JSON. It may also be harmless text.
+_PERHAPS_TOO_LARGE = re.compile(r"\d{16}|\de\+")
+
+
+def encode(field: str, value: Any) -> str:
+    """Check a payload and return it as JSON text.
+
+    Args:
+        field: the name to use in errors, e.g. `"event_data"`.
+        value: a JSON object: a dict with text keys whose values are text, integers, floats, booleans, None, and
+            lists and dicts of these.
+
+    Returns:
+        The JSON text. `json.loads` of it equals `value`, and so does what PostgreSQL gives back for it as jsonb.
+
+    Raises:
+        InvalidEventError: the value is no JSON object, is too large (over 1,000,000 bytes as JSON) or too deep (over
+            64 levels), or holds something that would not read back equal.
+    """
+    if not isinstance(value, dict):
+        raise InvalidEventError(field, f"is {type(value).__name__}, not a JSON object", "pass a dict with text keys")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text.encode())
+        unchanged = json.loads(text) == value
+    except (TypeError, ValueError, RecursionError):
+        text, size, unchanged = "", 0, False
+    # The checks above run at C speed. The walk, which can name the place, runs only where something looks wrong.
+    if not unchanged or text.count("{") + text.count("[") > MAX_PAYLOAD_DEPTH or _PERHAPS_TOO_LARGE.search(text):
+        _walk(field, value, depth=1)
+        if not unchanged:
+            raise InvalidEventError(field, "does not read back equal from JSON", "use plain dicts, lists and text")
+    if size > MAX_PAYLOAD_BYTES:
+        raise InvalidEventError(field, f"has {size:,} bytes as JSON", f"keep it to {MAX_PAYLOAD_BYTES:,} bytes")
+    if _NUL.search(text):
+        raise InvalidEventError(field, "holds the character U+0000", "remove it: PostgreSQL cannot store it in text")
+    return text
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two payloads are equal as jsonb compares them: 1 equals 1.0, but not true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _walk(where: str, value: Any, depth: int) -> None:
+    """Visit every value and refuse the first one that would not survive, naming its place: `event_data.seats[2]`."""
+    if isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidEventError(where, "holds half of a surrogate pair", "decode the text properly first")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidEventError(where, f"is {value}", "write null, or leave the key out")
+        if abs(value) >= MAX_EXACT_FLOAT:
+            raise InvalidEventError(where, f"is the float {value!r}, of 2**53 or more", f"write {int(value)}")
+    elif isinstance(value, int):
+        if abs(value) >= 10**MAX_INTEGER_DIGITS:
+            raise InvalidEventError(where, f"has more than {MAX_INTEGER_DIGITS:,} digits", "write it as text")
+    elif isinstance(value, dict | list):
+        if depth > MAX_PAYLOAD_DEPTH:
+            raise InvalidEventError(where, f"lies deeper than {MAX_PAYLOAD_DEPTH} levels", "flatten the payload")
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                _walk(f"{where}[{index}]", item, depth + 1)
+            return
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InvalidEventError(where, f"has the key {key!r}, which is not text", f"write {str(key)!r}")
+            _walk(where, key, depth)
+            _walk(f"{where}.{key}", item, depth + 1)
+    elif value is not None:
+        kind = type(value).__name__
+        raise InvalidEventError(where, f"is {kind}, which JSON does not have", FIXES.get(kind, "use plain JSON types"))

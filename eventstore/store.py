@@ -1,0 +1,155 @@
+"""What a store promises. Two classes keep these promises: `PostgresEventStore` and `InMemoryEventStore`.
+
+Below the promises stand the checks of a batch that need no store, which both classes share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Protocol
+from uuid import UUID
+
+from eventstore import payload
+from eventstore.errors import DuplicateEventError, InvalidEventError, VersionConflictError
+from eventstore.events import DomainEvent
+
+
+class EventStore(Protocol):
+    """An append-only log of events, readable as one stream per aggregate."""
+
+    def append(self, event: DomainEvent) -> DomainEvent:
+        """Write one event at the end of its aggregate's stream.
+
+        An append that was already stored (same id, same content, same place) is not an error: a caller who never got
+        the answer may send it again, and gets the event as it was first stored. Content is everything but the
+        timestamp, compared as jsonb compares: 1 equals 1.0, but not true.
+
+        Args:
+            event: its `version` must be the latest version of its aggregate + 1.
+
+        Returns:
+            The stored event, with `sequence_number` and `recorded_at`.
+
+        Raises:
+            VersionConflictError: the version is not the next one.
+            DuplicateEventError: the id is taken by an event with other content or in another place.
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
+    def append_many(self, events: Iterable[DomainEvent]) -> list[DomainEvent]:
+        """Write several events, of one or more aggregates, all or nothing.
+
+        Args:
+            events: in the order in which they shall stand in the log; the versions of each aggregate must go on from
+                its latest version without a hole or a repeat. An empty list is allowed and does nothing.
+
+        Returns:
+            The stored events in the same order, with ascending `sequence_number`.
+
+        Raises:
+            VersionConflictError: a version is not the next one, in the store or within the batch.
+            DuplicateEventError: an id stands twice in the batch; only a part of the batch is stored already; or it is
+                stored already, but with other content or in another order.
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
+    def get_by_aggregate(
+        self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
+    ) -> list[DomainEvent]:
+        """The events of one aggregate in the order of their versions.
+
+        Args:
+            aggregate_id: the stream to read.
+            from_version: the first version wanted; 0 and 1 both mean from the start.
+            to_version: the last version wanted, or None for all.
+
+        Returns:
+            The events; an empty list where there are none.
+
+        Raises:
+            InvalidEventError: an aggregate id that no event can have.
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
+    def get_latest_version(self, aggregate_id: str) -> int:
+        """The version of the newest event of an aggregate, 0 if it has none. Raises as `get_by_aggregate` does."""
+        ...
+
+    def exists(self, aggregate_id: str) -> bool:
+        """Whether an aggregate has at least one event. Raises as `get_by_aggregate` does."""
+        ...
+
+
+def first_versions(events: list[DomainEvent]) -> dict[str, int]:
+    """Check a batch by itself, before any store is asked.
+
+    Args:
+        events: the batch, in the order of the call.
+
+    Returns:
+        The first version that the batch holds of each aggregate.
+
+    Raises:
+        InvalidEventError: something in the batch is not an event.
+        DuplicateEventError: one id stands twice.
+        VersionConflictError: the versions of an aggregate have a hole or a repeat.
+    """
+    firsts: dict[str, int] = {}
+    lasts: dict[str, int] = {}
+    ids = set()
+    for event in events:
+        if not isinstance(event, DomainEvent):
+            raise InvalidEventError("event", f"is {type(event).__name__}", "pass DomainEvent(...)")
+        if event.id in ids:
+            raise DuplicateEventError(event.id, "this id stands twice in one batch")
+        ids.add(event.id)
+        last = lasts.get(event.aggregate_id)
+        if last is None:
+            firsts[event.aggregate_id] = event.version
+        elif event.version != last + 1:
+            raise VersionConflictError(event.aggregate_id, event.version, last)
+        lasts[event.aggregate_id] = event.version
+    return firsts
+
+
+def known_batch(events: list[DomainEvent], stored: Mapping[UUID, DomainEvent]) -> list[DomainEvent]:
+    """Decide what a batch is, of which some ids are stored already: a repeat of an earlier call, or a mistake.
+
+    Args:
+        events: the batch, in the order of the call.
+        stored: what the store holds under the ids of the batch; it may hold more.
+
+    Returns:
+        The stored events in the order of the call, or an empty list where none of the ids is stored.
+
+    Raises:
+        DuplicateEventError: only a part is stored, something differs, or the order was another one.
+    """
+    known = [stored[event.id] for event in events if event.id in stored]
+    if not known:
+        return []
+    for event in events:
+        if event.id not in stored:
+            raise DuplicateEventError(known[0].id, "this event is stored already, but others of its batch are not")
+        difference = _first_difference(event, stored[event.id])
+        if difference:
+            raise DuplicateEventError(event.id, f"an event of this id is stored already, with another {difference}")
+    for before, after in pairwise(known):
+        if (before.sequence_number or 0) > (after.sequence_number or 0):
+            raise DuplicateEventError(after.id, "this batch is stored already, but in another order")
+    return known
+
+
+def _first_difference(sent: DomainEvent, stored: DomainEvent) -> str | None:
+    """The first field in which an event differs from the stored one of the same id, or None for a plain repeat.
+
+    The timestamp is left out: a caller who builds the same event again may well read the clock again.
+    """
+    for name in ("aggregate_id", "version", "event_type", "schema_version", "metadata"):
+        if getattr(sent, name) != getattr(stored, name):
+            return name
+    return None if payload.same(sent.event_data, stored.event_data) else "event_data"
