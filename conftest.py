@@ -1,0 +1,46 @@
+"""For the tests and both trees of notebooks: one throw-away server, and no notebook that nbval would pass unseen."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from eventstore.embedded import Cluster
+from workbook.notebooks import unrun_cells
+
+_server = pytest.StashKey[tuple[tempfile.TemporaryDirectory[str], Cluster]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the same tests with larger counts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server once for the whole run. Workers of xdist and kernels of nbval find it in the environment."""
+    os.environ["PYTHONHASHSEED"] = "0"  # so that kernels print a set in the same order every time
+    if hasattr(config, "workerinput"):
+        return
+    # Tests drop schemas and kill backends: never on the server that somebody works with.
+    if url := os.environ.get("EVENTSTORE_TEST_URL"):
+        os.environ["EVENTSTORE_URL"] = url
+        return
+    folder = tempfile.TemporaryDirectory(prefix="eventstore-tests-", ignore_cleanup_errors=True)
+    cluster = Cluster(Path(folder.name), durable=False)
+    os.environ["EVENTSTORE_URL"] = cluster.start()
+    config.stash[_server] = (folder, cluster)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _server in config.stash:
+        folder, cluster = config.stash[_server]
+        cluster.stop()
+        folder.cleanup()
+
+
+def pytest_collect_file(file_path: Path) -> None:
+    """nbval compares nothing where a cell was never run, and calls that a pass. So such a notebook is an error."""
+    if file_path.suffix == ".ipynb" and (cells := unrun_cells(file_path)):
+        raise pytest.UsageError(f"{file_path.name}: cells {cells} were not run in order: build it again")

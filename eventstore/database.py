@@ -1,0 +1,245 @@
+"""Where the server comes from, how its connections are kept, and how the tables get there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+
+from eventstore.embedded import Cluster
+from eventstore.errors import EventStoreError, SchemaError, StoreUnavailableError, from_driver
+
+Answer = TypeVar("Answer")
+
+# One constant names the lock space of installing, so that it meets no other advisory lock of this package.
+INSTALL_LOCK = 20_250
+# Few, because thirty notebooks may share one server. A ninth thread waits for a connection.
+MAX_CONNECTIONS = 8
+OLDEST_SERVER = 150_000  # as libpq counts: 15.0
+
+
+def server_url(url: str | None = None) -> str:
+    """The server to use: the argument, else `EVENTSTORE_URL`, else the private server, which is started if need be.
+
+    Raises:
+        StoreUnavailableError: there is no PostgreSQL on this machine that could be started.
+    """
+    return url or os.environ.get("EVENTSTORE_URL") or Cluster().start()
+
+
+def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connection:
+    """A new autocommit connection that finds the tables of `schema` by their plain names.
+
+    Args:
+        url: a PostgreSQL connection URL.
+        schema: the schema that the tables are in; it need not exist yet.
+        settings: more settings of the session, e.g. `lock_timeout="5s"`.
+
+    Raises:
+        StoreUnavailableError: nobody answers there, the server refuses the user, or it is too old.
+    """
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # its text would show the URL, and with it the password
+        raise StoreUnavailableError(
+            "that is no PostgreSQL URL: write postgresql://user:password@host:port/database"
+        ) from None
+    try:
+        defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"}
+        connection = psycopg.connect(make_conninfo(**defaults | given), autocommit=True)
+    except psycopg.OperationalError as error:
+        reason = _without(given.get("password"), str(error))
+        raise StoreUnavailableError(f"no connection to PostgreSQL: {reason}") from None
+    if connection.info.server_version < OLDEST_SERVER:
+        connection.close()
+        raise StoreUnavailableError("the server is older than PostgreSQL 15: use 15, 16, 17 or 18")
+    # The time zone, so that a day of history looks the same on every machine.
+    session = {"search_path": sql.Identifier(schema).as_string(), "timezone": "UTC"} | settings
+    connection.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting(name, value)",
+        (list(session), list(session.values())),
+    )
+    return connection
+
+
+class Connections:
+    """A few connections to one schema, opened when needed and kept for the next call. Safe for several threads."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._url, self._schema = url, schema
+        # The last one given back is the first one taken: it is the warmest, and the others may grow old.
+        self._free: deque[psycopg.Connection] = deque()
+        self._turns = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._closed = False
+
+    def run(self, work: Callable[[psycopg.Connection], Answer]) -> Answer:
+        """Do a piece of work that may be done twice, and turn the driver's errors into ours.
+
+        A kept connection may turn out to be dead, because the server was restarted. Then the work is done again on
+        another one. Every call of the store allows that: reading changes nothing, and appending the same ids again
+        gives back what is stored.
+
+        Raises:
+            StoreUnavailableError: the server cannot be reached, or broke off the call on a new connection.
+            EventStoreError: whatever else the server refused.
+        """
+        while True:
+            with self._turns:
+                connection, kept = self._take()
+                try:
+                    return work(connection)
+                except psycopg.Error as error:
+                    if not (kept and connection.closed):
+                        lost = connection.closed or isinstance(error, psycopg.OperationalError)
+                        raise from_driver(error.sqlstate, str(error), lost) from None
+                finally:
+                    self._give_back(connection)
+
+    @contextmanager
+    def lend(self) -> Iterator[psycopg.Connection]:
+        """Lend a connection for a `with` block; a transaction left open there is rolled back."""
+        with self._turns:
+            connection, _ = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        self._closed = True
+        while self._free:
+            self._free.pop().close()
+
+    def _take(self) -> tuple[psycopg.Connection, bool]:
+        """A connection, and whether it was kept from an earlier call."""
+        if self._closed:
+            raise EventStoreError("this store is closed: connect again")
+        try:
+            return self._free.pop(), True
+        except IndexError:
+            return open_connection(self._url, self._schema), False
+
+    def _give_back(self, connection: psycopg.Connection) -> None:
+        if self._closed or connection.info.transaction_status is not TransactionStatus.IDLE:
+            connection.close()  # the server rolls an open transaction back
+        else:
+            self._free.append(connection)
+
+
+def _without(password: object, text: str) -> str:
+    return text.replace(str(password), "***") if password else text
+
+
+MAKE_LEDGER = """
+CREATE TABLE IF NOT EXISTS eventstore_schema (
+    file       text        PRIMARY KEY,
+    checksum   text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+NOTE_IN_LEDGER = """
+INSERT INTO eventstore_schema (file, checksum) VALUES (%s, %s)
+ON CONFLICT (file) DO UPDATE SET checksum = excluded.checksum, applied_at = excluded.applied_at
+"""
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file of the schema.
+
+    A file numbered below 100 makes tables: it is applied once and never again. A file from 100 on makes functions,
+    views and triggers: it is applied again whenever its text has changed.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def makes_tables(self) -> bool:
+        return int(self.name[:3]) < 100
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@cache
+def sql_files() -> tuple[SqlFile, ...]:
+    """The files of the schema in the order of their numbers, from the wheel or from the checkout's `sql/`."""
+    package = Path(__file__).parent
+    folder = package / "sql" if (package / "sql").is_dir() else package.parent / "sql"
+    return tuple(SqlFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.sql")))
+
+
+def install(connection: psycopg.Connection, schema: str) -> list[str]:
+    """Make the tables, functions and triggers of the store, or bring them up to date.
+
+    Safe to call at every start and by many processes at once. Where there is nothing to do, this reads one small
+    table, takes no lock and needs no right to create anything.
+
+    Args:
+        connection: an idle autocommit connection made by `open_connection` for this schema.
+        schema: the schema to install into; it is made if it does not exist.
+
+    Returns:
+        The names of the files that were applied.
+
+    Raises:
+        SchemaError: the role may not create what is missing, or a table file is not the one that was applied.
+    """
+    # PostgreSQL cuts a longer name off without an error, and two schemas would become one.
+    if not 1 <= len(schema.encode()) <= 63 or schema.startswith("pg_"):
+        raise SchemaError(f"the schema {schema!r} cannot be made: use a name of 1 to 63 bytes without pg_ in front")
+    if not _outdated(_applied(connection)):
+        return []
+    try:
+        with connection.transaction():
+            # The tables do not exist yet, so the lock is taken on the schema's name.
+            connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (INSTALL_LOCK, schema))
+            # CREATE SCHEMA IF NOT EXISTS would want the right to create even where there is nothing to create.
+            if connection.execute("SELECT to_regnamespace(quote_ident(%s))", (schema,)).fetchone() == (None,):
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            connection.execute(MAKE_LEDGER)
+            files = _outdated(_applied(connection))
+            for file in files:
+                # The text comes from the package's own files, never from a caller.
+                connection.execute(file.text)
+                connection.execute(NOTE_IN_LEDGER, (file.name, file.checksum))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise SchemaError(
+            f"the event store is not installed in schema {schema!r} and this role may not create it"
+            f" ({error.diag.message_primary}): connect once as the owner of the database"
+        ) from None
+    return [file.name for file in files]
+
+
+def _applied(connection: psycopg.Connection) -> dict[str, str]:
+    """The checksum of each file that was applied, read from the ledger in the schema."""
+    found = connection.execute("SELECT to_regclass('eventstore_schema') IS NOT NULL").fetchone()
+    if found != (True,):
+        return {}
+    return dict(connection.execute("SELECT file, checksum FROM eventstore_schema").fetchall())
+
+
+def _outdated(applied: dict[str, str]) -> list[SqlFile]:
+    outdated = [file for file in sql_files() if applied.get(file.name) != file.checksum]
+    for file in outdated:
+        if file.makes_tables and file.name in applied:
+            raise SchemaError(
+                f"the tables of {file.name} were made by another version of this package:"
+                " use a new schema, or the version that made this one"
+            )
+    return outdated

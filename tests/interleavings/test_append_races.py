@@ -1,0 +1,136 @@
+"""Appends that meet: each schedule is driven step by step over real connections, or run hot with many threads."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import psycopg
+import pytest
+
+import eventstore
+from eventstore import DomainEvent, VersionConflictError
+
+PLAIN_INSERT = """
+INSERT INTO domain_events (id, event_type, aggregate_id, version, event_data) VALUES (%s, %s, %s, %s, %s)
+"""
+
+
+def event(aggregate_id: str, version: int) -> DomainEvent:
+    return DomainEvent(event_type="moved", aggregate_id=aggregate_id, version=version, event_data={"to": version})
+
+
+def insert(connection: psycopg.Connection, event: DomainEvent) -> None:
+    """What a program does that goes around the store."""
+    row = (event.id, event.event_type, event.aggregate_id, event.version, event.payload_json)
+    connection.execute(PLAIN_INSERT, row)
+
+
+def wait_for_blocked_backends(connection: psycopg.Connection, count: int) -> None:
+    """Wait until so many sessions of this store wait for a lock."""
+    query = """
+        SELECT count(*)
+        FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND application_name = current_setting('application_name')
+    """
+    deadline = time.monotonic() + 10
+    while connection.execute(query).fetchone() != (count,):
+        assert time.monotonic() < deadline, "the appends do not wait for each other"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_an_append_that_meets_an_open_one_waits_and_then_knows(
+    store: eventstore.PostgresEventStore, commits: bool
+) -> None:
+    """Both have passed the version check; the unique key decides when the first one ends."""
+    store.append(event("hand", 1))
+    with ThreadPoolExecutor(1) as thread, store.connection() as first, store.connection() as watcher:
+        with first.transaction() as transaction:
+            insert(first, event("hand", 2))
+            second = thread.submit(store.append, event("hand", 2))
+            wait_for_blocked_backends(watcher, 1)
+            if not commits:
+                raise psycopg.Rollback(transaction)
+        if commits:
+            with pytest.raises(VersionConflictError) as caught:
+                second.result(timeout=10)
+            assert (caught.value.attempted_version, caught.value.latest_version) == (2, 2)
+        else:
+            assert second.result(timeout=10).version == 2
+    assert store.get_latest_version("hand") == 2
+
+
+def test_a_retry_that_meets_its_own_first_try_gets_its_result(store: eventstore.PostgresEventStore) -> None:
+    bet = event("hand", 1)
+    with ThreadPoolExecutor(1) as thread, store.connection() as first, store.connection() as watcher:
+        with first.transaction():
+            insert(first, bet)
+            retry = thread.submit(store.append, bet)
+            wait_for_blocked_backends(watcher, 1)
+        assert retry.result(timeout=10).id == bet.id
+    assert [stored.id for stored in store.get_by_aggregate("hand")] == [bet.id]
+
+
+def test_batches_in_opposite_order_do_not_deadlock(store: eventstore.PostgresEventStore) -> None:
+    """Two batches name two streams in opposite orders and both wait for a third writer, who then gives way.
+
+    Without the locks that let batches queue up, each would then hold one stream and wait for the other.
+    """
+
+    def outcome(batch: list[DomainEvent]) -> str:
+        try:
+            stored = store.append_many(batch)
+        except VersionConflictError:
+            return "conflict"
+        numbers = [each.sequence_number or 0 for each in stored]
+        return (
+            "stored" if numbers == sorted(numbers) and [e.id for e in stored] == [e.id for e in batch] else "mixed up"
+        )
+
+    for turn in range(10):
+        one, other = f"one {turn}", f"other {turn}"
+        with ThreadPoolExecutor(2) as threads, store.connection() as third, store.connection() as watcher:
+            with third.transaction() as transaction:
+                insert(third, event(one, 1))
+                forwards = threads.submit(outcome, [event(one, 1), event(other, 1)])
+                wait_for_blocked_backends(watcher, 1)
+                backwards = threads.submit(outcome, [event(other, 1), event(one, 1)])
+                wait_for_blocked_backends(watcher, 2)
+                raise psycopg.Rollback(transaction)
+            assert sorted([forwards.result(timeout=20), backwards.result(timeout=20)]) == ["conflict", "stored"]
+
+
+def test_many_writers_leave_no_hole_and_lose_nothing(
+    store: eventstore.PostgresEventStore, request: pytest.FixtureRequest
+) -> None:
+    """8 threads, single events and batches over few streams: what is acknowledged is stored."""
+    target = 8_000 if request.config.getoption("--long") else 800
+    acknowledged: Counter[str] = Counter()
+    false_conflicts: list[VersionConflictError] = []
+    lock = threading.Lock()
+
+    def write(seed: int) -> None:
+        dice = random.Random(seed)
+        while acknowledged.total() < target:
+            streams = dice.sample([f"hand {number}" for number in range(6)], dice.choice([1, 1, 2, 4]))
+            try:
+                stored = store.append_many([event(name, store.get_latest_version(name) + 1) for name in streams])
+            except VersionConflictError as conflict:
+                false_conflicts.extend([conflict] * (conflict.attempted_version == conflict.latest_version + 1))
+            else:
+                with lock:
+                    acknowledged.update(each.aggregate_id for each in stored)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(8)))
+    assert not false_conflicts
+    for stream, count in acknowledged.items():
+        versions = [each.version for each in store.get_by_aggregate(stream)]
+        assert versions == list(range(1, count + 1))
+        numbers = [each.sequence_number or 0 for each in store.get_by_aggregate(stream)]
+        assert all(before < after for before, after in pairwise(numbers))

@@ -1,0 +1,105 @@
+"""The table keeps bad rows out and good rows in, whoever writes and with whatever program."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+import eventstore
+
+PLAIN_INSERT = """
+INSERT INTO domain_events (id, event_type, aggregate_id, event_data, version, event_timestamp)
+VALUES (%(id)s, %(event_type)s, %(aggregate_id)s, %(event_data)s, %(version)s, %(event_timestamp)s)
+"""
+
+ROW: dict[str, Any] = {
+    "id": UUID(int=1),
+    "event_type": "game.created",
+    "aggregate_id": "hand",
+    "event_data": "{}",
+    "version": 1,
+    "event_timestamp": "2030-01-01 00:00:00+00",
+}
+
+
+def test_a_plain_insert_works_and_reads_back(store: eventstore.PostgresEventStore) -> None:
+    with store.connection() as connection:
+        connection.execute(PLAIN_INSERT, ROW)
+    [event] = store.get_by_aggregate("hand")
+    assert (event.id, event.schema_version, event.metadata) == (UUID(int=1), 1, eventstore.EventMetadata())
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [
+        ("event_type", "", "domain_events_event_type_length"),
+        ("event_type", "é" * 128, "domain_events_event_type_length"),
+        ("aggregate_id", "", "domain_events_aggregate_id_length"),
+        ("aggregate_id", "x" * 256, "domain_events_aggregate_id_length"),
+        ("version", 0, "domain_events_version_positive"),
+        ("event_data", "[]", "domain_events_event_data_object"),
+        ("id", UUID(int=1), "domain_events_pkey"),
+        ("version", 1, "domain_events_aggregate_version_key"),
+    ],
+)
+def test_each_constraint_refuses(
+    store: eventstore.PostgresEventStore, column: str, value: object, constraint: str
+) -> None:
+    with store.connection() as connection:
+        connection.execute(PLAIN_INSERT, ROW)
+        # A row that breaks nothing but the one constraint under test.
+        other = ROW | {"id": UUID(int=2), "version": 2} | {column: value}
+        with pytest.raises(psycopg.IntegrityError) as caught:
+            connection.execute(PLAIN_INSERT, other)
+    assert caught.value.diag.constraint_name == constraint
+
+
+def test_the_length_of_a_user_id_is_checked(store: eventstore.PostgresEventStore) -> None:
+    insert = """
+        INSERT INTO domain_events (id, event_type, aggregate_id, event_data, version, user_id)
+        VALUES (%s, 'game.created', 'hand', '{}', 1, %s)
+    """
+    with store.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="user_id_length"):
+        connection.execute(insert, (UUID(int=1), "x" * 256))
+
+
+def test_nobody_chooses_a_sequence_number(store: eventstore.PostgresEventStore) -> None:
+    insert = """
+        INSERT INTO domain_events (sequence_number, id, event_type, aggregate_id, event_data, version)
+        VALUES (9, %s, 'game.created', 'hand', '{}', 1)
+    """
+    with store.connection() as connection, pytest.raises(psycopg.errors.GeneratedAlways):
+        connection.execute(insert, (UUID(int=1),))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE domain_events SET event_data = '{}'",
+        "DELETE FROM domain_events",
+        "TRUNCATE domain_events",
+        "TRUNCATE domain_events RESTART IDENTITY CASCADE",
+        "UPDATE domain_events SET version = 2 WHERE false",
+    ],
+)
+def test_history_cannot_be_changed(store: eventstore.PostgresEventStore, statement: str) -> None:
+    with store.connection() as connection:
+        connection.execute(PLAIN_INSERT, ROW)
+        with pytest.raises(psycopg.errors.RestrictViolation, match="events are facts"):
+            connection.execute(statement)  # type: ignore[arg-type]
+    assert store.get_latest_version("hand") == 1
+
+
+def test_the_guard_finds_its_table_under_any_search_path(store: eventstore.PostgresEventStore, schema: str) -> None:
+    with store.connection() as connection:
+        connection.execute("SET search_path = public")
+        try:
+            with pytest.raises(psycopg.errors.RestrictViolation):
+                connection.execute(
+                    psycopg.sql.SQL("DELETE FROM {}.domain_events").format(psycopg.sql.Identifier(schema))
+                )
+        finally:
+            connection.close()
