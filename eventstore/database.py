@@ -75,9 +75,15 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
 
 
 class Connections:
-    """A few connections to one schema, opened when needed and kept for the next call. Safe for several threads."""
+    """A few connections to one schema, opened when needed and kept for the next call. Safe for several threads.
 
-    def __init__(self, url: str, schema: str) -> None:
+    Args:
+        url: the server, or None for `server_url()`: then each new connection finds the server again, and starts the
+            private one if it was killed meanwhile.
+        schema: the schema that the tables are in.
+    """
+
+    def __init__(self, url: str | None, schema: str) -> None:
         self._url, self._schema = url, schema
         # The last one given back is the first one taken: it is the warmest, and the others may grow old.
         self._free: deque[psycopg.Connection] = deque()
@@ -129,7 +135,7 @@ class Connections:
         try:
             return self._free.pop(), True
         except IndexError:
-            return open_connection(self._url, self._schema), False
+            return open_connection(server_url(self._url), self._schema), False
 
     def _give_back(self, connection: psycopg.Connection) -> None:
         if self._closed or connection.info.transaction_status is not TransactionStatus.IDLE:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psycopg
 
-from eventstore.database import Connections, install, server_url
+from eventstore.database import Connections, install
 from eventstore.errors import EventStoreError, VersionConflictError
 from eventstore.events import DomainEvent, EventMetadata, check_name
 from eventstore.store import first_versions, known_batch
@@ -107,7 +107,7 @@ def connect(url: str | None = None, *, schema: str = "public") -> PostgresEventS
         StoreUnavailableError: no server can be reached or started.
         SchemaError: the schema is of another version, or this role may not create it.
     """
-    connections = Connections(server_url(url), schema)
+    connections = Connections(url, schema)
     try:
         connections.run(lambda connection: install(connection, schema))
     except BaseException:

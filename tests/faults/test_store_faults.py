@@ -52,6 +52,20 @@ def test_killed_server(cluster: Cluster) -> None:
         assert store.append(event(11)).version == 11
 
 
+def test_a_killed_private_server_is_started_again_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVENTSTORE_URL")
+    monkeypatch.setenv("EVENTSTORE_HOME", str(tmp_path))
+    try:
+        with eventstore.connect() as store:
+            acknowledged = [store.append(event(version)) for version in range(1, 11)]
+            kill_server(store)
+            assert store.get_by_aggregate("hand") == acknowledged
+    finally:
+        Cluster().stop()
+
+
 def test_a_restart_between_two_calls_is_not_noticed(cluster: Cluster) -> None:
     with eventstore.connect(cluster.url()) as store:
         store.append(event(1))
