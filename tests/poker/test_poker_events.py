@@ -1,0 +1,180 @@
+"""The events of a hand: payload to the letter, ids and times that never change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from written_hands import parsed
+
+from poker import HandRecord, HandRefused, hand_events, hand_id
+
+
+def events(
+    file: str = "s.phhs", section: str | None = "3", actions: str = "p2 cbr 6, p1 f", **fields: Any
+) -> list[Any]:
+    return hand_events(HandRecord(file, section, parsed([100, 80], actions, **fields), 0))
+
+
+def test_the_payloads_to_the_letter() -> None:
+    created, raised, folded, completed = events(
+        "room/s.phhs", hand=17, table="'red'", currency_symbol="'$'", antes=[1, 1]
+    )
+    assert [event.event_type for event in (created, raised, folded, completed)] == [
+        "game.created",
+        "game.action_processed",
+        "game.action_processed",
+        "game.hand_completed",
+    ]
+    assert created.event_data == {
+        "source": {"file": "room/s.phhs", "section": "3", "hand": 17},
+        "variant": "NT",
+        "seats": [{"seat": 1, "name": "north", "stack": 100}, {"seat": 2, "name": "east", "stack": 80}],
+        "chip_unit": 1,
+        "antes": [1, 1],
+        "blinds": [2, 1],
+        "big_blind": 2,
+        "table": "red",
+        "currency": "USD",
+        "time_source": "synthetic",
+        "mapping_version": 1,
+    }
+    assert raised.event_data == {"seat": 2, "street": "preflop", "action": "raise", "amount": 5, "pot": 10}
+    assert folded.event_data == {"seat": 1, "street": "preflop", "action": "fold", "amount": 0, "pot": 10}
+    assert completed.event_data == {
+        "pot": 6,
+        "uncalled": 4,
+        "showdown": False,
+        "winners": [2],
+        "payoffs": [-3, 3],
+    }
+
+
+def test_every_event_names_the_one_before_the_session_and_the_player() -> None:
+    created, raised, folded, completed = events()
+    assert created.metadata.causation_id is None
+    assert raised.metadata.causation_id == created.id
+    assert folded.metadata.causation_id == raised.id
+    assert completed.metadata.causation_id == folded.id
+    assert [event.metadata.user_id for event in (created, raised, folded, completed)] == [None, "east", "north", None]
+    assert len({event.metadata.correlation_id for event in (created, raised, folded, completed)}) == 1
+    assert [event.version for event in (created, raised, folded, completed)] == [1, 2, 3, 4]
+
+
+def test_ids_do_not_depend_on_where_the_folder_lies() -> None:
+    here, there = events("s.phhs"), events("a/b/s.phhs")
+    assert [event.id for event in here] == [event.id for event in there]
+    assert {event.aggregate_id for event in here + there} == {here[0].aggregate_id}
+    # These ids are in stores already. A change here would import every hand a second time.
+    assert here[0].aggregate_id == "d5cb49e9-a18d-59d1-9ad7-7542b51d1225"
+    assert here[0].id == UUID("92fbbe4f-3307-589a-b032-b676f9d4c3d2")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"file": "t.phhs"}, {"section": "4"}, {"section": None}, {"actions": "p2 cbr 7, p1 f"}, {"hand": 2}],
+)
+def test_another_hand_has_another_id(other: dict[str, Any]) -> None:
+    assert events(**other)[0].aggregate_id != events()[0].aggregate_id
+
+
+def test_hands_of_one_table_share_their_session() -> None:
+    def session(**fields: Any) -> UUID:
+        return events(**fields)[0].metadata.correlation_id
+
+    assert session(section="1", hand=1) == session(section="2", hand=2)
+    assert session(table="'red'") != session(table="'blue'")
+    assert session(file="a.phh", section=None, event="'final'", hand=1) == session(
+        file="b.phh", section=None, event="'final'", hand=2
+    )
+    # Where neither table nor event is known, or the converter wrote its own name for the table, the hand stands alone.
+    assert session(file="a.phh", section=None, hand=1) != session(file="a.phh", section=None, hand=2)
+    assert session(table="'HandHQ'", hand=1) != session(table="'HandHQ'", hand=2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "table", "currency"),
+    [
+        ({}, "s", None),
+        ({"section": None}, None, None),
+        ({"table": 4}, "4", None),
+        ({"currency": "'CHF'", "currency_symbol": "'$'"}, "s", "CHF"),
+        ({"currency_symbol": "'€'"}, "s", "EUR"),
+        ({"currency_symbol": "'?'"}, "s", None),
+    ],
+)
+def test_table_and_currency(fields: dict[str, Any], table: str | None, currency: str | None) -> None:
+    data = events(**fields)[0].event_data
+    assert (data["table"], data["currency"]) == (table, currency)
+
+
+JULY = {"year": 2009, "month": 7, "day": 6}
+JANUARY = {"year": 2009, "month": 1, "day": 6}
+
+
+@pytest.mark.parametrize(
+    ("fields", "start", "source"),
+    [
+        (JULY | {"time": "11:57:05"}, datetime(2009, 7, 6, 11, 57, 5), "recorded"),
+        (JULY | {"time": "11:57:05", "time_zone_abbreviation": "'ET'"}, datetime(2009, 7, 6, 15, 57, 5), "recorded"),
+        (
+            {"year": 2009, "month": 1, "day": 6, "time": "23:30:00", "time_zone": "'ET'"},
+            datetime(2009, 1, 7, 4, 30),
+            "recorded",
+        ),
+        (
+            JULY | {"time": "11:57:05", "time_zone": "'Europe/Paris'", "city": "'Paris'"},
+            datetime(2009, 7, 6, 9, 57, 5),
+            "recorded",
+        ),
+        (JULY | {"time": "11:57:05", "city": "'Las Vegas'"}, datetime(2009, 7, 6), "date_only"),
+        (JULY | {"time": "11:57:05", "time_zone": "'Nowhere/Land'"}, datetime(2009, 7, 6), "date_only"),
+        (JULY | {"time": "11:57:05", "time_zone": "'../etc'"}, datetime(2009, 7, 6), "date_only"),
+        (JULY | {"time": "11:57:05", "time_zone": "'America'"}, datetime(2009, 7, 6), "date_only"),
+        (JULY, datetime(2009, 7, 6), "date_only"),
+        (JULY | {"file": "01-02-03.phh"}, datetime(2009, 7, 6, 1, 2, 3), "date_only"),
+        ({"year": 2009}, datetime(2009, 1, 1, 0, 3), "synthetic"),
+        ({"time": "11:57:05"}, datetime(2000, 1, 1, 0, 3), "synthetic"),
+        ({"hand": 75}, datetime(2000, 1, 1, 1, 15), "synthetic"),
+        ({"hand": "'none'"}, datetime(2000, 1, 1, 0, 3), "synthetic"),
+        ({"section": "x"}, datetime(2000, 1, 1), "synthetic"),
+        ({"hand": 60313099320000061}, datetime(2000, 1, 1, 1, 1), "synthetic"),
+    ],
+)
+def test_times(fields: dict[str, Any], start: datetime, source: str) -> None:
+    created, raised, *_ = events(**fields)
+    assert (created.event_timestamp, created.event_data["time_source"]) == (start.replace(tzinfo=UTC), source)
+    assert (raised.event_timestamp - created.event_timestamp).total_seconds() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"year": 2009, "month": 2, "day": 30}, "2009-2-30"),
+        ({"year": "'2009'"}, "year is not a whole number"),
+        (JULY | {"time": "'noon'"}, "time is not a TOML time"),
+        ({"year": 1, "month": 1, "day": 1, "time": "01:00:00", "time_zone": "'Asia/Tokyo'"}, "out of range"),
+        ({"year": 9999, "month": 12, "day": 31}, "event_timestamp is out of range"),
+        ({"players": "'north'"}, "players is not a list of texts"),
+        ({"players": "['north', 3]"}, "players is not a list of texts"),
+        ({"players": "['north']"}, "players has 1 entries"),
+        ({"players": r'["a\u0000", "b"]'}, "U[+]0000"),
+    ],
+)
+def test_a_wrong_field_is_named(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(HandRefused, match=reason):
+        events(**fields)
+
+
+def test_unknown_and_overlong_names_are_no_users() -> None:
+    assert [seat["name"] for seat in events(players=None)[0].event_data["seats"]] == [None, None]
+    long = "x" * 256
+    created, raised, folded, _ = events(players=["ä" * 127, long])
+    assert created.event_data["seats"][1]["name"] == long
+    assert (raised.metadata.user_id, folded.metadata.user_id) == (None, "ä" * 127)
+
+
+def test_an_id_needs_no_valid_hand() -> None:
+    UUID(hand_id(HandRecord("s.phhs", "1", {"variant": "PO", "time": "\ud800"}, 0)))
