@@ -1,0 +1,106 @@
+"""The commands: `python3 -m workbook`, and what may follow. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+# More workers than this do not help: each one runs a kernel, and they share one server.
+MOST_WORKERS = 8
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Build an event store on PostgreSQL, day by day. Without a command: open JupyterLab on your copy of Day 0."""
+    if context.invoked_subcommand is None:
+        lab(context)
+
+
+@app.command(context_settings=PASS_ON)
+def lab(context: typer.Context) -> None:
+    """Add new days to my/, start PostgreSQL and open JupyterLab. What follows goes to JupyterLab: --no-browser."""
+    from eventstore.errors import EventStoreError
+    from workbook.learner import open_lab, update_copy
+
+    for path in update_copy():
+        print(f"New in your copy: {path.parent.name}/{path.name}")
+    try:
+        raise typer.Exit(open_lab(context.args))
+    except EventStoreError as error:
+        _stop(f"{error}\nType python3 -m workbook doctor to see what is wrong.")
+
+
+@app.command("test", context_settings=PASS_ON)
+def run_tests(
+    context: typer.Context,
+    long: Annotated[bool, typer.Option(help="The same tests with larger counts.")] = False,
+) -> None:
+    """Run every test, and every notebook under strict nbval. What follows goes to pytest: test -k append."""
+    from workbook.learner import run_to_the_end
+
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    command = [sys.executable, "-m", "pytest", f"--numprocesses={workers}", "--dist=loadfile"]
+    raise typer.Exit(run_to_the_end([*command, *(["--long"] if long else []), *context.args]))
+
+
+@app.command()
+def build(
+    day: Annotated[int | None, typer.Argument(help="The number of one day; all days without it.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only compare, without running anything.")] = False,
+) -> None:
+    """Build the notebooks from notebooks/src, run them and keep their outputs."""
+    from workbook.build import build as build_days
+    from workbook.build import stale
+    from workbook.notebooks import BrokenCellError
+    from workbook.paths import NOTEBOOKS
+    from workbook.source import SourceError
+
+    try:
+        if check:
+            problems = stale(NOTEBOOKS / "src", NOTEBOOKS, only=day)
+            if problems:
+                _stop("\n".join(problems))
+            print("The notebooks are what their sources give.")
+        else:
+            build_days(NOTEBOOKS / "src", NOTEBOOKS, only=day)
+    except (SourceError, BrokenCellError) as error:
+        _stop(str(error))
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine and say what to do about each fault."""
+    from workbook.doctor import examine_machine, report
+
+    raise typer.Exit(report(examine_machine()))
+
+
+@app.command(context_settings=PASS_ON | {"allow_interspersed_args": False}, add_help_option=False)
+def run(context: typer.Context, module: Annotated[str, typer.Argument(help="A module, e.g. poker.")]) -> None:
+    """Run a module inside the set-up: run poker import FOLDER."""
+    from workbook.learner import run_to_the_end
+
+    raise typer.Exit(run_to_the_end([sys.executable, "-m", module, *context.args]))
+
+
+def _stop(message: str) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a letter shows a question mark, rather than ending the command.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app(prog_name="python3 -m workbook")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The learner's own copy of the notebooks, and JupyterLab on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from eventstore.embedded import Cluster
+from workbook import notebooks
+from workbook.paths import MY, NOTEBOOKS, ROOT
+
+# JupyterLab reads this file from its own environment. It spares everybody the question about news at the first start.
+LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+
+def update_copy(source: Path = NOTEBOOKS, copy: Path = MY) -> list[Path]:
+    """Copy the days that the learner does not have yet. What is there stays as it is, whatever is in it.
+
+    The copy comes without outputs, so that nobody reads an answer before the question.
+
+    Args:
+        source: the folder of the learner's versions.
+        copy: the learner's own folder; it is made if need be.
+
+    Returns:
+        The files that were added.
+    """
+    copy.mkdir(exist_ok=True)
+    added = []
+    for path in sorted(source.glob("day*.ipynb")):
+        own = copy / path.name
+        if own.exists():
+            continue
+        text = notebooks.text_of(notebooks.without_outputs(notebooks.read(path)))
+        # The solutions stay where they are; from the copy they are one folder further away.
+        own.write_text(text.replace("](solutions/", f"](../{source.name}/solutions/"), encoding="utf-8", newline="\n")
+        added.append(own)
+    return added
+
+
+def open_lab(arguments: Sequence[str] = ()) -> int:
+    """Run JupyterLab on the first day of the learner's copy, until it ends.
+
+    If the private server was not running before, it is stopped afterwards.
+
+    Args:
+        arguments: more arguments for JupyterLab.
+
+    Returns:
+        The exit code of JupyterLab.
+
+    Raises:
+        StoreUnavailableError: there is no PostgreSQL that could be started.
+    """
+    cluster = None
+    if "EVENTSTORE_URL" not in os.environ:
+        cluster = Cluster()
+        if cluster.status().running:
+            cluster = None
+        else:
+            cluster.start()
+    print("JupyterLab opens in your browser. To end it, press Ctrl-C here.", flush=True)
+    try:
+        return run_to_the_end(_lab_command(arguments))
+    finally:
+        if cluster:
+            cluster.stop()
+
+
+def _lab_command(arguments: Sequence[str]) -> list[str]:
+    settings = Path(sys.prefix, "share", "jupyter", "lab", "settings", "overrides.json")
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
+    first = min(MY.glob("day*.ipynb"), default=None)
+    # Warnings only: of the many lines of a start, the address is the one that matters, and it is printed anyway.
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--log-level=WARN"]
+    if first:
+        command.append(f"--LabApp.default_url=/lab/tree/{first.parent.name}/{first.name}")
+    # JupyterLab asks for this flag, and only on POSIX is there a root. Its token stays on.
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return [*command, *arguments]
+
+
+def run_to_the_end(command: Sequence[str], **environment: str) -> int:
+    """Run a program in the checkout and wait for it, through Ctrl-C too: it gets that itself and may ask first.
+
+    Args:
+        command: the program and its arguments.
+        environment: variables to set for it.
+
+    Returns:
+        Its exit code.
+    """
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)
