@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _server in config.stash:
         folder, cluster = config.stash[_server]
-        cluster.stop()
+        cluster.remove()  # for root it lies elsewhere
         folder.cleanup()
 
 

@@ -24,7 +24,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path)
     cluster.start()
     yield cluster
-    cluster.stop()
+    cluster.remove()
 
 
 def kill_server(store: eventstore.PostgresEventStore) -> None:
@@ -63,7 +63,7 @@ def test_a_killed_private_server_is_started_again_by_the_next_call(
             kill_server(store)
             assert store.get_by_aggregate("hand") == acknowledged
     finally:
-        Cluster().stop()
+        Cluster().remove()
 
 
 def test_a_restart_between_two_calls_is_not_noticed(cluster: Cluster) -> None:

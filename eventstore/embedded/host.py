@@ -1,0 +1,232 @@
+"""What differs from one operating system to the next. All code that is special to Windows or to root is here."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from eventstore.errors import StoreUnavailableError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    SHARED_MEMORY = "windows"
+    # The server gets no console window, and a Ctrl-C meant for the caller does not reach it.
+    _CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+
+    def _lock(file: IO[bytes]) -> None:
+        while True:
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                return
+            except OSError:
+                time.sleep(0.05)
+
+    def _account(key: str | int) -> Account | None:
+        return None
+
+else:
+    import fcntl
+    import pwd
+
+    # Containers often have only 64 MB of POSIX shared memory, too little for a parallel query.
+    SHARED_MEMORY = "mmap"
+    _CREATION_FLAGS = 0
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _account(key: str | int) -> Account | None:
+        try:
+            entry = pwd.getpwnam(key) if isinstance(key, str) else pwd.getpwuid(key)
+        except KeyError:
+            return None
+        return None if entry.pw_uid == 0 else Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of this machine that runs the server in place of root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def program(folder: Path, name: str) -> Path:
+    """The path of a program in a folder: `initdb` or, on Windows, `initdb.exe`."""
+    return folder / (f"{name}.exe" if sys.platform == "win32" else name)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock that one process of this machine can have at a time; the end of the process frees it, too."""
+    with path.open("ab") as file:
+        _lock(file)
+        yield
+
+
+def running_as_root() -> bool:
+    """Whether this process is root, as which PostgreSQL refuses to run. Never on Windows."""
+    return sys.platform != "win32" and os.geteuid() == 0
+
+
+def account_for(data: Path) -> Account | None:
+    """The account that must run the server on a data folder.
+
+    Args:
+        data: the data folder; it need not exist yet.
+
+    Returns:
+        None for the account of this process, which is right for everybody but root. For root: the owner of the data
+        folder, or, before there is one, an account without rights that every system has. None is made for this.
+
+    Raises:
+        StoreUnavailableError: the data folder belongs to somebody else, or root finds no other account.
+    """
+    if sys.platform == "win32":
+        return None
+    try:
+        owner = data.stat().st_uid
+    except FileNotFoundError:
+        owner = None
+    if not running_as_root():
+        if owner is not None and owner != os.geteuid():
+            raise StoreUnavailableError(
+                f"{data} belongs to another account (number {owner}): "
+                f"remove {data.parent} as that account, or set EVENTSTORE_HOME to a folder of your own"
+            )
+        return None
+    for key in ("nobody", "postgres") if owner is None else (owner,):
+        if account := _account(key):
+            return account
+    if owner is not None:
+        raise StoreUnavailableError(
+            f"PostgreSQL cannot run as the owner of {data} (account number {owner}): "
+            f"type 'chown -R nobody {shlex.quote(str(data))}', or set EVENTSTORE_HOME to another folder"
+        )
+    raise StoreUnavailableError(
+        "PostgreSQL refuses to run as root, and there is no account 'nobody' or 'postgres' to run it as: "
+        "work as an ordinary user, or set EVENTSTORE_URL to a server that runs already"
+    )
+
+
+def may_enter(folder: Path, account: Account | None) -> bool:
+    """Whether an account can reach what lies in a folder: it needs the right to pass through every folder above."""
+    return account is None or run(Path("/usr/bin/env"), ["test", "-x", str(folder)], account)[0] == 0
+
+
+def reachable(home: Path, name: str) -> Path:
+    """Make the folder that the server's account can reach.
+
+    Args:
+        home: the folder that is wanted.
+        name: the name of the data folder in it, whose owner is the server's account.
+
+    Returns:
+        The folder itself, or its stand-in where root works and the account of the server cannot get there. To let it
+        in, the rights of folders above would have to be loosened.
+
+    Raises:
+        StoreUnavailableError: the folder cannot be made.
+    """
+    home = home.absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if may_enter(home, account_for(home / name)):
+            return home
+        stand_in = Path("/var/tmp") / f"eventstore-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"
+        stand_in.mkdir(mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"cannot make a folder for the private PostgreSQL at {error.filename} ({error.strerror}): "
+            "set EVENTSTORE_HOME to a folder that you can write to, or EVENTSTORE_URL to a server that runs already"
+        ) from None
+    # Anybody can make folders in /var/tmp, also one that waits for us under this name.
+    if stand_in.is_symlink() or stand_in.stat().st_uid != 0:
+        raise StoreUnavailableError(f"{stand_in} belongs to somebody else: remove it, or set EVENTSTORE_HOME")
+    stand_in.chmod(0o755)
+    return stand_in
+
+
+def hand_over(path: Path, account: Account | None) -> None:
+    """Make an account the owner of a file or folder that this process has just made."""
+    if account is not None and sys.platform != "win32":
+        os.chown(path, account.uid, account.gid)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that its owner alone can read. On Windows the rights of the folder decide."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server may listen on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        if sys.platform != "win32":
+            # As PostgreSQL itself does: connections that merely have not timed out yet do not hold a port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def run(executable: Path, arguments: Sequence[str], account: Account | None = None) -> tuple[int, str]:
+    """Run a program to its end.
+
+    Args:
+        executable: the program.
+        arguments: passed as they are, no shell in between.
+        account: who runs it; None for the account of this process.
+
+    Returns:
+        The exit code, and what it wrote to stdout and stderr.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    # What PG... variables say is meant for another server. On macOS a server without LC_ALL does not start.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+    # From "/", because the account may not have the right to be in the folder where root is.
+    identity: dict[str, Any] = {}
+    if account is not None:
+        identity = {"user": account.uid, "group": account.gid, "extra_groups": [], "cwd": "/"}
+    # A file, not a pipe: the server inherits its stdout from pg_ctl and would keep a pipe open for ever.
+    with tempfile.TemporaryFile() as output:
+        code = subprocess.call(
+            [str(executable), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            creationflags=_CREATION_FLAGS,
+            **identity,
+        )
+        output.seek(0)
+        return code, output.read().decode(errors="replace")
