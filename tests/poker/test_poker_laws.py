@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from written_hands import parsed, simulated
 
 from eventstore import DomainEvent, InMemoryEventStore
-from poker import GameState, HandRecord, apply, hand_events
+from poker import GameState, HandRecord, Result, apply, hand_events
 
 seeds = st.integers(min_value=0, max_value=2**32)
 
@@ -73,6 +73,26 @@ def test_the_simulation_reaches_the_hard_cases() -> None:
     assert sum(not result["showdown"] for result in results) > 10
     actions = {event.event_data["action"] for events in hands for event in events[1:-1]}
     assert actions == {"fold", "check", "call", "bet", "raise"}
+
+
+def test_the_state_step_by_step() -> None:
+    raw = parsed([50, 50, 50], "p3 cbr 6, p1 f, p2 cc, d db AcKd7h, p2 cc, p3 cbr 9, p2 f", antes=[1, 1, 1])
+    steps, state = [], GameState()
+    for event in hand_events(record(raw)):
+        state = apply(state, event)
+        steps.append((state.street, state.bets, state.stacks, state.pot, state.folded.count(True)))
+    assert steps == [
+        ("preflop", (1, 2, 0), (48, 47, 49), 6, 0),
+        ("preflop", (1, 2, 6), (48, 47, 43), 12, 0),
+        ("preflop", (1, 2, 6), (48, 47, 43), 12, 1),
+        ("preflop", (1, 6, 6), (48, 43, 43), 16, 1),
+        ("flop", (0, 0, 0), (48, 43, 43), 16, 1),
+        ("flop", (0, 0, 9), (48, 43, 34), 25, 1),
+        ("flop", (0, 0, 9), (48, 43, 34), 25, 2),
+        ("flop", (0, 0, 0), (48, 43, 59), 0, 2),
+    ]
+    assert (state.status, state.names, state.folded) == ("completed", ("north", "east", "south"), (True, True, False))
+    assert state.result == Result(pot=16, uncalled=9, showdown=False, winners=(3,), payoffs=(-2, -7, 9))
 
 
 def test_unknown_stacks_stay_unknown_and_unknown_winners_leave_the_pot_in_the_middle() -> None:

@@ -142,6 +142,11 @@ def test_without_a_second_blind_the_least_bet_is_the_big_blind() -> None:
     assert (played.winners, played.payoffs) == ((2,), (0, 0, 0))
 
 
+def test_a_late_post_in_second_place_is_not_the_big_blind() -> None:
+    played = replay(parsed([100] * 3, "p1 f, p2 cc, p3 f", blinds_or_straddles=[0, -3, 2]))
+    assert (played.blinds, played.big_blind, played.pot, played.uncalled) == ((0, 3, 2), 2, 4, 1)
+
+
 def test_unknown_stacks_stay_unknown() -> None:
     played = replay(parsed(["inf", 50, "inf"], "p3 cbr 8, p1 f, p2 f"))
     assert (played.stacks, played.payoffs) == ((None, 50, None), (-1, -2, 3))
