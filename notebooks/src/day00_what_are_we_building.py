@@ -291,9 +291,9 @@ plt.show()
 # Up to event 9 the bars stay below half a million dollars. Then Ivey's last raise lifts the chips in the middle to
 # 1,419,200, and Dwan's call to 1,681,600. The dashed line shows what Dwan won, 1,109,500, far below that top.
 #
-# Why is the top of the picture higher than the pot? Ivey had more chips than Dwan. He put in 977,100, but Dwan could only
-# pay a part of it. The rest, 572,100, is the uncalled bet: it went back to Ivey, and it never was part of the pot. People who
-# plot pots and forget this draw every hand too large. You will not: exercise 0.2.
+# Why is the top of the picture higher than the pot? Ivey had more chips than Dwan. His last raise added 977,100, but Dwan
+# could pay only a part of it. The rest, 572,100, is the uncalled bet: it went back to Ivey, and it never was part of the pot.
+# People who plot pots and forget this draw many of them too large. You will not: exercise 0.2.
 
 # %% [markdown]
 # ## Your turn

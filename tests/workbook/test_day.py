@@ -151,6 +151,15 @@ def test_a_workspace_keeps_the_options_of_the_url(folder: Path, monkeypatch: pyt
     workspace.remove()
 
 
+def kill_server(cluster: Cluster) -> None:
+    """Kill the server as `kill -9` does, and wait until all of its processes have noticed."""
+    pid = int((cluster.status().data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+    server = psutil.Process(pid)
+    processes = [server, *server.children()]
+    server.kill()
+    psutil.wait_procs(processes, timeout=30)
+
+
 def test_after_the_server_was_killed_the_cell_works_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,17 +171,16 @@ def test_after_the_server_was_killed_the_cell_works_again(
         day = open_day(95)
         day.store.append(fact(day))
         day.q("SELECT 1 AS one")
-        pid = int((cluster.status().data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
-        psutil.Process(pid).kill()
+        kill_server(cluster)
         again = open_day(95)
         again.store.append(fact(again))
         assert again.q("SELECT count(*) AS n FROM domain_events")["n"].tolist() == [1]
         # Without opening the day again, SQL fails once and then works again.
-        psutil.Process(int((cluster.status().data / "postmaster.pid").read_text(encoding="utf-8").split()[0])).kill()
+        kill_server(cluster)
         cluster.start()
         with pytest.raises(psycopg.OperationalError):
             again.q("SELECT 1 AS one")
         assert again.q("SELECT 1 AS one")["one"].tolist() == [1]
         again.remove()
     finally:
-        cluster.stop()
+        cluster.remove()
