@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -30,23 +29,11 @@ def install(wheel: Path, into: Path) -> None:
         archive.extractall(into)
 
 
-def builder() -> list[str]:
-    """The command that builds a wheel into a folder: with uv, or with the pip of this Python or of the one below it."""
-    if uv := shutil.which("uv"):
-        return [uv, "build", "--wheel", "--out-dir"]
-    for python in (sys.executable, sys._base_executable):
-        if (
-            subprocess.call([python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            == 0
-        ):
-            return [python, "-m", "pip", "wheel", "--no-deps", "-w"]
-    pytest.skip("there is neither uv nor pip to build a wheel with")
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    built = subprocess.run([*builder(), folder, ROOT], capture_output=True, text=True, encoding="utf-8")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = folder.glob("*.whl")
     return wheel
