@@ -93,7 +93,9 @@ def _server() -> Finding:
             version = connection.info.server_version
             encoding = connection.info.parameter_status("server_encoding")
     except EventStoreError as error:
-        return Finding("PostgreSQL", str(error), "type python -m eventstore up, or set EVENTSTORE_URL to a server")
+        return Finding(
+            "PostgreSQL", str(error), "type python3 -m workbook run eventstore up, or set EVENTSTORE_URL to a server"
+        )
     found = f"{version // 10_000}.{version % 10_000}, {encoding}"
     if version // 10_000 > NEWEST_SERVER:
         return Finding("PostgreSQL", found, f"use PostgreSQL 15 to {NEWEST_SERVER}: newer ones are not tested yet")

@@ -58,7 +58,9 @@ def expect_error(kind: type[BaseException], call: Callable[[], Any], of: str = "
             expect(getattr(error, name, "nothing"), value, f"{kind.__name__}.{name}")
         return
     source = f" from {of}" if of else ""
-    raise NotKept(f"got {describe(got)}{source}, expected {kind.__name__}")
+    # Returning an error instead of raising it is a beginner's mistake of its own.
+    kept_back = " returned, not raised" if isinstance(got, BaseException) else ""
+    raise NotKept(f"got {describe(got)}{kept_back}{source}, expected {kind.__name__}")
 
 
 def describe(value: object) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,13 +140,14 @@ def drop(connection: psycopg.Connection, schema: str) -> None:
 def schema_name(what_for: str) -> str:
     """The name of the schema for something, e.g. `"day01"`, in this notebook.
 
-    The learner's copy, the two committed versions and the parallel workers of a test run must not meet: the folder
-    of the notebook and the name of the worker are part of the name.
+    The learner's copy, the two committed versions and the parallel workers of a test run must not meet, nor must two
+    learners who share a server. So the folder of the notebook, the machine and the worker are part of the name.
     """
-    folder = Path.cwd().name
-    variant = {"notebooks": "learner"}.get(folder, folder)
-    parts = [what_for, variant, os.environ.get("PYTEST_XDIST_WORKER", "")]
-    return "_".join(re.sub(r"\W", "_", part.lower(), flags=re.ASCII) for part in parts if part)[:63]
+    folder = Path.cwd()
+    variant = {"notebooks": "learner"}.get(folder.name, folder.name)
+    place = hashlib.sha256(f"{platform.node()} {folder}".encode(errors="surrogateescape")).hexdigest()[:8]
+    parts = [what_for, variant[:20], place, os.environ.get("PYTEST_XDIST_WORKER", "")]
+    return "_".join(re.sub(r"\W", "_", part.lower(), flags=re.ASCII) for part in parts if part)
 
 
 @contextmanager

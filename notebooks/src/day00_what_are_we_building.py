@@ -3,7 +3,7 @@
 #   workbook:
 #     title: What are we building?
 #     promise: After this day your machine runs the course, and you have replayed a famous hand of poker from nothing but its facts.
-#     needs: ["a little Python: functions, lists, dicts", "a little SQL: `SELECT`, `INSERT`, `UPDATE`", "no poker at all"]
+#     needs: ["a little Python: functions, lists, dicts", "a little SQL: `SELECT`, `INSERT`, `UPDATE`, `GROUP BY`", "no poker at all"]
 #     able: ["say what a stored state forgets", "write a short history down as events", "replay it to any point in time"]
 # ---
 
@@ -13,16 +13,19 @@
 #
 # The first cell opens the day. It finds or starts a PostgreSQL server on your machine and makes an empty schema in it
 # that belongs to this notebook alone. You cannot break anything: run the cell again, and the day starts afresh.
+#
+# A cell that makes a table or stores events works once. If you have run it twice and it complains, choose
+# *Run → Run All Above Selected Cell*, and go on from there.
 
 # %%
-from workbook.day import check, open_day, show_sql
+from workbook.day import check, hint, open_day, show_sql
 
 day = open_day(0)
 
 # %% [markdown]
 # If you see the line above, your machine works: Python, the packages, the notebook and the database. If not, open a
-# terminal in the folder of the course and type `python3 -m workbook doctor`. It looks at one thing after the other, and
-# each line that fails says what to type next.
+# terminal in the folder of the course and type `python3 -m workbook doctor` (in PowerShell, `py` for `python3`). It looks at
+# one thing after the other, and each line that fails says what to type next.
 
 # %% [markdown]
 # ## Does this course fit you?
@@ -44,23 +47,26 @@ day = open_day(0)
 # 5. None. A transaction happens as a whole or not at all.
 #
 # Four or five right: you are in the right place. Two or three: come along, and expect to look things up. Fewer: do
-# chapters 3 to 5 of the [Python tutorial](https://docs.python.org/3/tutorial/) and chapter 2 of the
-# [PostgreSQL tutorial](https://www.postgresql.org/docs/current/tutorial-sql.html) first. It will be two evenings well spent.
+# chapters 3 to 5, 8 and 9 of the [Python tutorial](https://docs.python.org/3/tutorial/) and chapters 2 and 3 of the
+# [PostgreSQL tutorial](https://www.postgresql.org/docs/current/tutorial.html) first. It will be time well spent.
 
 # %% [markdown]
 # ## Poker in ten lines
 #
-# 1. Two to nine players sit around a table. Each one has a **stack** of chips. Chips in the middle are the **pot**.
-# 2. Before the cards are dealt, some players must put in a little: an **ante** each, and the small and the big **blind**.
+# 1. Two to nine players sit around a table. Each one has a **stack** of chips and puts chips into the middle. What is
+#    won in the end is the **pot**.
+# 2. Before the cards are dealt, two players put in the small and the big **blind**. In some games everybody also puts
+#    in an **ante**.
 # 3. In the game that we use, no-limit hold'em, everybody gets two cards that only they see.
 # 4. There are four rounds of betting, called **streets**: preflop, flop, turn and river.
 # 5. Before the flop three cards are laid open in the middle, before the turn one more, before the river the last one.
 # 6. When it is your turn, you **fold** (give up the hand), **check** (wait), **call** (pay as much as the others),
 #    **bet** (put chips in) or **raise** (put in more than the others).
-# 7. A street ends when everybody who has not folded has put in the same, or has no chips left.
+# 7. A street ends when everybody who still can has acted, and has put in as much as the highest bet.
 # 8. Nobody else left: the last player takes the pot without showing the cards.
 # 9. Two or more left after the river: they show their cards, and the best five of seven win. That is the **showdown**.
-# 10. A bet that nobody could pay in full goes back, as far as nobody paid it. That part is the **uncalled bet**.
+#    Equal hands share the pot.
+# 10. The part of a bet that nobody else paid goes back. That part is the **uncalled bet**.
 #
 # That is all the poker you need. For us, a hand is a short story in which every step is certain, and every chip can be
 # counted. There is hardly a better thing to learn on.
@@ -69,7 +75,7 @@ day = open_day(0)
 # ## A table that forgets
 #
 # The first program that anybody writes for a poker room keeps one row for each hand and adds to its pot. Let us do that.
-# The pot starts with the blinds, 150 chips. Then four players act.
+# The pot starts with the blinds, 150 chips. Then come four decisions.
 
 # %%
 day.q("CREATE TABLE hand (id text PRIMARY KEY, pot bigint NOT NULL)")
@@ -81,7 +87,7 @@ day.q("SELECT id, pot FROM hand ORDER BY id")
 
 # %% [markdown]
 # So far the program is right: 150 + 300 + 300 + 900 + 600 is 2,250. A week later a colleague writes a second place that
-# changes the pot, for a player who adds 500 chips. It misses one word.
+# changes the pot, for a player who adds 500 chips. It leaves out `pot +`.
 
 # %%
 day.q("UPDATE hand SET pot = %s WHERE id = 'hand 1'", [500])
@@ -99,7 +105,7 @@ day.q("SELECT id, pot FROM hand ORDER BY id")
 # It says 500, and it says so with full confidence. 2,250 chips are gone, and no query will bring them back or tell who
 # did it. `UPDATE` has written over the only copy of the truth.
 #
-# The missing word is not the real mistake. Every program has mistakes. The real mistake is to keep only the **state**,
+# The missing `pot +` is not the real mistake. Every program has mistakes. The real mistake is to keep only the **state**,
 # the end of the story, and to throw the story away.
 
 # %% [markdown]
@@ -115,11 +121,11 @@ day.q("SELECT id, pot FROM hand ORDER BY id")
 from eventstore import DomainEvent
 
 facts = [
-    ("game.created", {"blinds": [50, 100]}),
-    ("game.action_processed", {"seat": 1, "action": "raise", "amount": 300}),
-    ("game.action_processed", {"seat": 2, "action": "call", "amount": 300}),
-    ("game.action_processed", {"seat": 3, "action": "raise", "amount": 900}),
-    ("game.action_processed", {"seat": 1, "action": "call", "amount": 600}),
+    ("game.created", {"blinds": [50, 100, 0, 0, 0]}),
+    ("game.action_processed", {"seat": 3, "street": "preflop", "action": "raise", "amount": 300}),
+    ("game.action_processed", {"seat": 4, "street": "preflop", "action": "call", "amount": 300}),
+    ("game.action_processed", {"seat": 5, "street": "preflop", "action": "raise", "amount": 900}),
+    ("game.action_processed", {"seat": 3, "street": "preflop", "action": "call", "amount": 600}),
 ]
 for version, (event_type, event_data) in enumerate(facts, start=1):
     event = DomainEvent(event_type=event_type, aggregate_id="hand 1", version=version, event_data=event_data)
@@ -128,24 +134,26 @@ for version, (event_type, event_data) in enumerate(facts, start=1):
 day.q("SELECT version, event_type, event_data FROM domain_events WHERE aggregate_id = 'hand 1' ORDER BY version")
 
 # %% [markdown]
-# Who put in the 900? Seat 3, in event 4. How large was the pot before? Add up events 1 to 3: 750. Nothing was lost, because
+# Who put in the 900? Seat 5, in event 4. How large was the pot before? Add up events 1 to 3: 750. Nothing was lost, because
 # nothing was written over.
 #
-# **Predict:** our colleague comes back and tries to "repair" an event. What happens?
+# **Predict:** our colleague comes back and tries to "repair" an event. What happens? (The next cell ends in an error. It is
+# meant to.)
 
 # %% tags=["raises-exception"]
 day.q("UPDATE domain_events SET event_data = '{\"amount\": 500}' WHERE aggregate_id = 'hand 1'")
 
 # %% [markdown]
-# The database itself says no. It would say so to every program and to every person with a console, because the rule
-# stands in the database, not in our Python. This is the whole of it:
+# The database itself says no. It says so to every program and to every person with a console, because the rule stands
+# in the database, not in our Python. Only the owner of the table could first take the rule away, and that is no slip any
+# more. This is the whole of it:
 
 # %%
 show_sql("110_guards")
 
 # %% [markdown]
 # One question remains: what do you do when a fact was *really* wrong? You append a new one that puts it right. That is
-# also what a banker does: there is no rubber in a bank.
+# also what a banker does: nothing in a ledger is erased, a second entry corrects the first.
 
 # %% [markdown]
 # ## A hand that people still talk about
@@ -179,7 +187,8 @@ created = {
 #
 # Ivey holds an ace and a two, Dwan a seven and a six. Before the flop Dwan raises, Ivey raises again, Antonius gets out of
 # the way. The flop brings jack, three, five. The turn brings a four: now both of them have five cards in a row. Ivey has
-# ace to five. Dwan has three to seven, and that is more. Ivey cannot know it, and puts all his chips in.
+# ace to five. Dwan has three to seven, and that is more. Ivey cannot know it, and puts all his chips in. Dwan calls with all
+# of his. The river, a jack, changes nothing.
 
 # %%
 decisions = [
@@ -220,7 +229,8 @@ for seat, street, action, amount in decisions:
     facts.append(("game.action_processed", decision))
 facts.append(("game.hand_completed", completed))
 
-stored = day.store.append_many(as_event(version, *fact) for version, fact in enumerate(facts, start=1))
+events = [as_event(version, event_type, data) for version, (event_type, data) in enumerate(facts, start=1)]
+stored = day.store.append_many(events)
 print(len(stored), "events stored, the last one has version", stored[-1].version)
 
 # %% [markdown]
@@ -243,7 +253,8 @@ def put_in(chips, event):
     if event.event_type == "game.created":
         return [ante + blind for ante, blind in zip(data["antes"], data["blinds"], strict=True)]
     if event.event_type == "game.action_processed":
-        return [have + data["amount"] * (seat == data["seat"]) for seat, have in enumerate(chips, start=1)]
+        chips = list(chips)
+        chips[data["seat"] - 1] += data["amount"]
     return chips
 
 
@@ -264,7 +275,7 @@ replay
 # Eleven rows of a table, and you can stop the film wherever you like. After version 5, for instance, the flop is about to
 # come and 49,500 chips lie in the middle.
 #
-# Here is the same film as one picture.
+# Here is the same film as one picture. You need not read the code that draws it.
 
 # %% tags=["figure"]
 import matplotlib.pyplot as plt
@@ -300,7 +311,7 @@ plt.show()
 #
 # Each exercise is a function with a missing body. Delete the line that raises the error, write your own lines, and run
 # the cell. Then run the check below it. It says *to do*, *not yet* with the first thing that is wrong, or *done*.
-# Hints are folded below each check; open one at a time.
+# Hints are folded below each check; open one at a time, or let `hint("0.1")` print the next one.
 #
 # Nothing later in the notebook needs your answers. If you are stuck, read on, and come back.
 #
@@ -344,7 +355,7 @@ check("0.1", in_the_middle)
 # bet is the highest of these sums minus the second highest. Preflop, the blinds count too; antes never do.
 #
 # - For the hand above it is `572100`.
-# - If everybody who stayed paid in full, it is `0`.
+# - If somebody else put in as much as the highest, it is `0`.
 
 
 # %%
@@ -377,9 +388,12 @@ check("0.2", uncalled)
 # `(event_data ->> 'amount')::bigint` the amount as a number.
 #
 # Write `chips_per_street()`. It returns one `SELECT` statement, as text, for the table `domain_events`: for each street, the sum
-# of the amounts of all `game.action_processed` events, in two columns named `street` and `chips`, the first street to be played first.
+# of the amounts of all `game.action_processed` events, in two columns named `street` and `chips`, in the order in which
+# the streets are played.
 #
-# - For the hand above it gives preflop 45000, flop 70000, turn 1562100.
+# - In this notebook it gives preflop 47100, flop 70000 and turn 1562100. Preflop, the small hand from above counts, too.
+#
+# To try it, write `day.q(chips_per_street())` into a cell of your own.
 
 
 # %%
@@ -440,6 +454,6 @@ check("0.3", chips_per_street)
 # - A state is the end of a story. `UPDATE` throws the story away.
 # - An event is a fact in the past. It is appended, never changed.
 # - Fold the events, and you get the state at any moment.
-# - Chips in the middle are not the pot: the uncalled bet goes back.
+# - The chips in the middle can be more than the pot: the uncalled bet goes back.
 #
 # **New words:** event, stream, aggregate, version, state, append, fold, replay, street, blind, showdown, uncalled bet.

@@ -11,7 +11,7 @@
 import json
 
 import eventstore
-from workbook.day import check, open_day, show
+from workbook.day import check, hint, open_day, show
 
 day = open_day(1)
 
@@ -29,7 +29,7 @@ day = open_day(1)
 # ## A history that lies
 #
 # Day 0 said: keep the story. The quickest way to keep one seems to be a list to which we add the state after each step.
-# Four players act, and we note the state of the hand after each of them.
+# Four decisions are made, and we note the state of the hand after each.
 #
 # **Predict:** what are the four pots that the last line prints?
 
@@ -73,7 +73,8 @@ after = {"pot": 750, "last": "seat 4"}
 #
 # We write the aggregate, a dot, and the verb: `game.created`, `game.action_processed`, `game.hand_completed`. A good
 # name is a word that a player would use. If you cannot tell a player what happened without the word "data", the name is
-# not good yet.
+# not good yet. Ours are a compromise: `game` is one hand, and `action_processed` stands for fold, check, call, bet and raise
+# together. The payload says which.
 #
 # **Predict:** command, state or event? `player.left_table`, `deal_flop`, `stack_of_seat_3`, `game.flop_dealt`.
 
@@ -96,12 +97,13 @@ print(0.1 + 0.1 + 0.1 == 0.3)
 # compared with the sum of its bets, and "nearly equal" is no answer to a player.
 #
 # Money is therefore an integer in the smallest unit: 30 cents, not 0.3 dollars. With each hand we write down how many
-# units make one chip, and divide only when we show a figure.
+# units make one chip (100 where there are cents, 1 where all chips are whole), and divide only when we show a figure.
 #
 # ### Exercise 1.1: exact chips
 #
-# Amounts come from files as text. Write `units(text)`. It gives the amount in hundredths of a chip, as an integer, exactly.
-# What cannot be counted in hundredths, or is no amount at all, is a `ValueError`; half a cent is never rounded away.
+# Amounts come from files as text: digits, or digits, a point and one or two digits. There is no sign. Write `units(text)`.
+# It gives the amount in hundredths of a chip, as an integer, exactly. Any other text is a `ValueError`; half a cent is
+# never rounded away.
 #
 # - `units("213.50")` is `21350`, and so is `units("213.5")`.
 # - `units("0.29")` is `29`.
@@ -112,8 +114,8 @@ print(0.1 + 0.1 + 0.1 == 0.3)
 # Exercise 1.1
 def units(text):
     ### BEGIN SOLUTION
-    chips, _, hundredths = text.partition(".")
-    if not chips.isdigit() or len(hundredths) > 2 or not (hundredths or "0").isdigit():
+    chips, point, hundredths = text.partition(".")
+    if not chips.isdigit() or (point and not (hundredths.isdigit() and len(hundredths) <= 2)):
         raise ValueError(f"{text!r} is no amount in hundredths of a chip")
     return int(chips) * 100 + int(hundredths.ljust(2, "0"))
     ### END SOLUTION
@@ -124,7 +126,8 @@ check("1.1", units)
 
 # %% [markdown] tags=["solution"]
 # **Why this works.** It never makes a float. The text is split at the point, and both halves are whole numbers already.
-# `Decimal(text) * 100` works as well, if you check that nothing is left behind the point.
+# `Decimal(text) * 100` works as well, if you turn its `InvalidOperation` into a `ValueError`, refuse signs, `inf` and `nan`,
+# and check that nothing is left behind the point.
 
 # %% [markdown]
 # ## A fact that nobody can change
@@ -148,7 +151,7 @@ bet.version = 2
 print(bet)
 
 # %% [markdown]
-# Somebody changed the version, and the object let them. `frozen=True` forbids it.
+# Somebody changed the version, and the object let them. `frozen=True` forbids it. The next cell is meant to fail.
 
 
 # %% tags=["raises-exception"]
@@ -253,10 +256,10 @@ class VersionConflictError(EventStoreError):
 
 
 # %% [markdown]
-# Two more things belong to a fact. **Metadata** says why it came about and through whom: the event that caused it, an id shared
-# by all that belongs together (one evening at a table, for instance), and the player. And each fact has an **id** of its own,
-# a number so long that no other fact in the world has it. If an answer gets lost on the wire and you send the fact
-# again, the id says: this is not a second bet, it is the same one.
+# Two more things belong to a fact. **Metadata** says why it came about and through whom: the event that caused it
+# (**causation**), an id shared by all that belongs together, for instance one evening at a table (**correlation**), and the
+# player. And each fact has an **id** of its own, a number so long that no other fact in the world has it. If an answer
+# gets lost on the wire and you send the fact again, the id says: this is not a second bet, it is the same one.
 
 
 # %% tags=["keep"]
@@ -279,9 +282,10 @@ class EventMetadata:
 #
 # The fields are given. Write `__post_init__`:
 #
-# - an empty `event_type` or `aggregate_id` is an `InvalidEventError` for that field,
+# - an `event_type` or `aggregate_id` that is no text, or is empty, is an `InvalidEventError` for that field; this part is
+#   written already,
 # - so is a `version` that is no whole number of 1 or more (`True` is no version, though Python counts it as 1),
-# - so is an `event_timestamp` without a time zone: nobody could say later which eight o'clock it was,
+# - so is an `event_timestamp` that is no `datetime` or has no time zone: nobody could say later which eight o'clock it was,
 # - so is an `event_data` that is no dict, or would not come back equal from JSON,
 # - and the event keeps a copy of `event_data`, down to the innermost list.
 #
@@ -317,10 +321,10 @@ class DomainEvent:
     recorded_at: datetime | None = None  # filled by the store
 
     def __post_init__(self):
-        ### BEGIN SOLUTION
         for name in ("event_type", "aggregate_id"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise InvalidEventError(name, "must be a text that is not empty")
+        ### BEGIN SOLUTION
         if not isinstance(self.version, int) or isinstance(self.version, bool) or self.version < 1:
             raise InvalidEventError("version", "must be a whole number of 1 or more")
         if not isinstance(self.event_timestamp, datetime) or self.event_timestamp.tzinfo is None:
@@ -351,8 +355,8 @@ check("1.2", DomainEvent, InvalidEventError)
 # A store takes events in at the end and gives them back in order. Each event says which version it wants to be. Why does the
 # *caller* say that? Would it not be simpler if the store gave the next free number?
 #
-# Think of two players who decide at the same moment. Both have seen the hand at version 4. Both send an event.
-# Here is a store that simply numbers what comes.
+# Seat 5 is to act. Seat 6 has ticked "check" in advance, so its program sends at the same moment. Both have seen the hand
+# at version 4. Here is a store that simply numbers what comes.
 
 # %%
 table = []
@@ -365,8 +369,7 @@ def append_and_number(event_type, data):
 for seat in (1, 2, 3, 4):
     append_and_number("game.action_processed", {"seat": seat, "action": "call"})
 
-seen_by_seat_5 = len(table)
-seen_by_seat_6 = len(table)
+print("Both have seen version", len(table))
 append_and_number("game.action_processed", {"seat": 5, "action": "raise", "amount": 900})
 append_and_number("game.action_processed", {"seat": 6, "action": "check"})
 print(table[-2:])
@@ -376,8 +379,8 @@ print(table[-2:])
 # a check was fine, and the store took an event that was decided on old facts. Nobody was told.
 #
 # If the event says "I am version 5", the store can see that this place is taken. It refuses with a **version conflict**. Seat 6's
-# program then loads the hand again, sees the raise, and decides again. This is *optimistic concurrency*: no locks, no
-# waiting, and whoever was late finds out.
+# program then loads the hand again, sees the raise, and decides again. This is *optimistic concurrency*: nobody holds a
+# lock while a player thinks, and whoever was late finds out.
 #
 # The rule is short: **the next version is exactly the latest version + 1.** A lower number lost a race. A higher number
 # would leave a hole, a fact that is missing, and a replay would never notice.
@@ -471,7 +474,7 @@ class InMemoryEventStore(MemoryLog):
         length = len(self._log)
         try:
             return [self.append(event) for event in events]
-        except EventStoreError:
+        except BaseException:
             del self._log[length:]
             raise
         ### END SOLUTION
@@ -481,16 +484,17 @@ class InMemoryEventStore(MemoryLog):
 check("1.4", InMemoryEventStore, VersionConflictError)
 
 # %% [markdown] tags=["solution"]
-# **Why this works.** It remembers how long the log was, tries, and on an error cuts the log back: a rollback. A database does the
+# **Why this works.** It remembers how long the log was, tries, and on an error cuts the log back: a rollback.
+# `except BaseException` catches everything, Ctrl-C too: whatever went wrong, half a batch must not stay. A database does the
 # same for you with a transaction. Note what this cannot do: while it tries, another thread could see events that will be
 # gone a moment later. The package's store holds a lock, and PostgreSQL shows nobody what is not committed.
 
 # %% [markdown]
 # ## Meet the package
 #
-# The checks above did not ask how you wrote it. They ran a part of the package's own **contract**: small functions in
+# The checks of 1.2 to 1.4 did not ask how you wrote it. They ran parts of the package's own **contract**: small functions in
 # `workbook/contract/`, each a promise that a store must keep. The same functions test the package's store in memory and its store
-# on PostgreSQL. If your store passes, then it *is* an event store, as far as Day 1 goes.
+# on PostgreSQL. If yours passes, then it *is* an event store, as far as Day 1 goes.
 #
 # Here is the event of the package. Yours and this one differ in length, not in kind.
 
@@ -498,8 +502,8 @@ check("1.4", InMemoryEventStore, VersionConflictError)
 show(eventstore.DomainEvent)
 
 # %% [markdown]
-# What does it add? It refuses more: text that PostgreSQL cannot store, floats that would come back unequal, times without a zone,
-# payloads over a megabyte. It makes ids that grow with time, which an index likes. And it keeps the JSON text, so that the
+# What does it add? It refuses more: text that PostgreSQL cannot store, floats that would come back unequal, ids that are no
+# UUID, payloads over a megabyte. It makes ids that grow with time, which an index likes. And it keeps the JSON text, so that the
 # payload is written only once.
 #
 # And the store in memory, the part that writes:
@@ -508,8 +512,9 @@ show(eventstore.DomainEvent)
 show(eventstore.InMemoryEventStore.append_many)
 
 # %% [markdown]
-# Two things are new. A lock, so that two threads cannot both pass the check. And `known_batch`: it finds out whether these very events
-# are stored already, because their sender never got the answer. Then sending them again gives back what is there.
+# Three things are new. A lock, so that two threads cannot both pass the check. `first_versions` checks the whole batch before
+# anything is written, so there is nothing to cut back. And `known_batch` finds out whether these very events are stored
+# already, because their sender never got the answer. Then sending them again gives back what is there.
 #
 # The same calls work on PostgreSQL. That is what a contract is good for.
 

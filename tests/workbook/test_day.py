@@ -1,5 +1,6 @@
 """Opening a day gives the same fresh place every time, and touches nothing that is not its own."""
 
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,9 +139,20 @@ def test_learner_and_solved_notebook_do_not_meet(tmp_path: Path, monkeypatch: py
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         names.append(schema_name("day03"))
-    assert names == ["day03_learner", "day03_solutions", "day03_my"]
+    assert [name[:-9] for name in names] == ["day03_learner", "day03_solutions", "day03_my"]
     monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")
-    assert schema_name("day03") == "day03_my_gw1"
+    assert schema_name("day03") == f"{names[-1]}_gw1"
+
+
+def test_two_learners_on_one_server_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for learner in ("one", "other"):
+        (tmp_path / learner / "my").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / learner / "my")
+        names.add(schema_name("day03"))
+    monkeypatch.setattr(platform, "node", lambda: "another machine")
+    names.add(schema_name("day03"))
+    assert len(names) == 3
 
 
 def test_a_workspace_keeps_the_options_of_the_url(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from workbook.workspace import scratch
 
 Decision = tuple[int, str, str, int]
 
-# A hand of three players that ends on the turn: the last bet of 600 is not paid by anybody.
+# Three seats. The last bet of 600 is not paid by anybody.
 TURN: tuple[Decision, ...] = (
     (3, "preflop", "call", 100),
     (1, "preflop", "call", 50),
@@ -25,14 +25,34 @@ TURN: tuple[Decision, ...] = (
     (3, "turn", "fold", 0),
 )
 
+# Most chips go in first and fewest on the flop, so that no order but that of play puts the streets right.
+UP_AND_DOWN: tuple[Decision, ...] = (
+    (3, "preflop", "raise", 450),
+    (1, "preflop", "fold", 0),
+    (2, "preflop", "call", 350),
+    (2, "flop", "check", 0),
+    (3, "flop", "bet", 200),
+    (2, "flop", "call", 200),
+    (2, "turn", "bet", 600),
+    (3, "turn", "fold", 0),
+)
 
-def hand(*decisions: Decision, antes: tuple[int, ...] = (0, 0, 0)) -> list[DomainEvent]:
-    """A hand with three seats and blinds of 50 and 100."""
-    facts: list[tuple[str, dict[str, Any]]] = [("game.created", {"antes": list(antes), "blinds": [50, 100, 0]})]
+
+def hand(
+    *decisions: Decision, antes: tuple[int, ...] = (0, 0, 0), blinds: tuple[int, ...] = (50, 100, 0)
+) -> list[DomainEvent]:
+    """A hand as on Day 0: how it began, the decisions, the end."""
+    created: dict[str, Any] = {
+        "seats": [{"seat": seat, "name": f"Seat {seat}", "stack": 10_000} for seat in range(1, len(blinds) + 1)],
+        "antes": list(antes),
+        "blinds": list(blinds),
+        "big_blind": 100,
+    }
+    facts = [("game.created", created)]
     for seat, street, action, amount in decisions:
         decision = {"seat": seat, "street": street, "action": action, "amount": amount}
         facts.append(("game.action_processed", decision))
-    facts.append(("game.hand_completed", {"winners": [2]}))
+    facts.append(("game.hand_completed", {"showdown": False, "winners": [2]}))
     return [
         DomainEvent(event_type=event_type, aggregate_id="hand", version=version, event_data=data)
         for version, (event_type, data) in enumerate(facts, start=1)
@@ -46,7 +66,7 @@ def before_anybody_decides_there_are_the_blinds(in_the_middle: Callable[..., int
 
 @case(hint=1)
 def antes_count_too(in_the_middle: Callable[..., int]) -> None:
-    expect(in_the_middle(hand(*TURN, antes=(10, 10, 10)), 1), 180, "in_the_middle(events, 1), with three antes of 10")
+    expect(in_the_middle(hand(*TURN, antes=(0, 100, 0)), 1), 250, "in_the_middle(events, 1), with one ante of 100")
 
 
 @case(hint=2)
@@ -107,27 +127,48 @@ def antes_are_no_bets(uncalled: Callable[..., int]) -> None:
     expect(got, 50, "uncalled of a blind of 100 over a blind of 50, with an ante of 100")
 
 
+@case(hint=2)
+def any_number_of_seats(uncalled: Callable[..., int]) -> None:
+    bet = ((3, "flop", "bet", 80), (4, "flop", "raise", 300), (3, "flop", "fold", 0))
+    got = uncalled(hand(*bet, antes=(0, 0, 0, 0), blinds=(50, 100, 0, 0)))
+    expect(got, 220, "uncalled of a raise to 300 over a bet of 80, with four seats")
+
+
+@case(hint=3)
+def the_events_stay_as_they_are(uncalled: Callable[..., int]) -> None:
+    events = hand((3, "preflop", "raise", 300), (1, "preflop", "fold", 0), (2, "preflop", "fold", 0))
+    uncalled(events)
+    expect(uncalled(events), 200, "uncalled of the same events, called a second time")
+
+
 def rows_of(chips_per_street: Callable[[], str]) -> list[Any]:
     """What the learner's statement gives for one hand: the names of the columns, then the rows."""
     with scratch() as db:
-        db.store.append_many(hand(*TURN))
+        db.store.append_many(hand(*UP_AND_DOWN))
         answer = db.q(chips_per_street())
         expect(answer is not None, True, "a statement that returns rows")
-        return [list(answer.columns), *([str(street), int(chips)] for street, chips in answer.to_numpy().tolist())]
+        return [list(answer.columns), *([_plain(value) for value in row] for row in answer.to_numpy().tolist())]
 
 
-EXPECTED: list[Any] = [["street", "chips"], ["preflop", 150], ["flop", 400], ["turn", 600]]
+def _plain(value: Any) -> Any:
+    """A value of a data frame as SQL meant it: whole numbers, and None for NULL."""
+    if value is None or value != value:
+        return None
+    return value if isinstance(value, str) else int(value)
 
 
-@case(hint=1)
-def one_row_for_each_street(chips_per_street: Callable[[], str]) -> None:
-    got = rows_of(chips_per_street)
-    expect(sorted(got[1:]), sorted(EXPECTED[1:]), "the rows, in any order")
+EXPECTED: list[Any] = [["street", "chips"], ["preflop", 800], ["flop", 400], ["turn", 600]]
 
 
 @case(hint=2)
 def the_columns_have_the_names_asked_for(chips_per_street: Callable[[], str]) -> None:
     expect(rows_of(chips_per_street)[0], EXPECTED[0], "the columns")
+
+
+@case(hint=1)
+def one_row_for_each_street(chips_per_street: Callable[[], str]) -> None:
+    got = rows_of(chips_per_street)
+    expect(sorted(got[1:], key=str), sorted(EXPECTED[1:], key=str), "the rows, in any order")
 
 
 @case(hint=3)
@@ -173,29 +214,26 @@ EXERCISES = (
             "compare the two highest sums.",
             "It is the sums that count, not the single amounts: a seat can act twice on a street. And the second "
             "highest sum is not always the last one paid. Sort the sums.",
-            "Preflop, start the sums with the blinds: they are bets. Antes are not. On the other streets start at 0.",
+            "Preflop, start the sums with the blinds: they are bets. Antes are not. On the other streets start at 0. "
+            "And make a list of your own for the sums, with `list(...)`, or you change the event.",
         ),
         cases=(
             a_bet_that_nobody_paid,
             a_bet_that_was_paid_in_full,
             a_bet_that_was_paid_in_part,
             a_player_raises_twice_on_one_street,
+            any_number_of_seats,
             preflop_the_blinds_are_bets,
             antes_are_no_bets,
+            the_events_stay_as_they_are,
         ),
         wrong=(
             WrongAnswer(hint=1, change=("return highest - second", "return highest")),
             WrongAnswer(hint=2, change=('bets[decision["seat"] - 1] += ', 'bets[decision["seat"] - 1] = ')),
+            WrongAnswer(hint=3, change=('list(created["blinds"])', 'created["blinds"]')),
             WrongAnswer(
                 hint=3,
                 change=('list(created["blinds"]) if street == "preflop" else [0]', "[0]"),
-            ),
-            WrongAnswer(
-                hint=3,
-                change=(
-                    'list(created["blinds"])',
-                    '[sum(chips) for chips in zip(created["antes"], created["blinds"])]',
-                ),
             ),
         ),
     ),
@@ -209,11 +247,12 @@ EXERCISES = (
             "By the alphabet, the flop would come before preflop. But every street has a first event, and "
             "`min(version)` finds it.",
         ),
-        cases=(one_row_for_each_street, the_columns_have_the_names_asked_for, streets_come_as_they_are_played),
+        cases=(the_columns_have_the_names_asked_for, one_row_for_each_street, streets_come_as_they_are_played),
         wrong=(
             WrongAnswer(hint=1, change=("GROUP BY street", "GROUP BY street, version")),
             WrongAnswer(hint=2, change=(" AS chips", "")),
             WrongAnswer(hint=3, change=("ORDER BY min(version)", "ORDER BY street")),
+            WrongAnswer(hint=3, change=("ORDER BY min(version)", "ORDER BY chips")),
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -44,7 +44,7 @@ def half_a_hundredth_is_refused(units: Callable[[str], int]) -> None:
 
 @case(hint=3)
 def what_is_no_amount_is_refused(units: Callable[[str], int]) -> None:
-    for text in ("", "all-in", "1,50", "1.2.3", "inf", "nan"):
+    for text in ("", "all-in", "1,50", "1.2.3", "5.", ".5", "-0.50", "1.-5", "1_000", "inf", "nan"):
         expect_error(ValueError, partial(units, text), f"units({text!r})")
 
 
@@ -91,6 +91,7 @@ def a_stream_can_be_read_in_part(new_store: Callable[[], Any], *_: Any) -> None:
         (("hand-1", 2, 4), [2, 3, 4]),
         (("hand-1", 0), [1, 2, 3, 4, 5]),
         (("hand-1", 1, 1), [1]),
+        (("hand-1", 1, 0), []),
         (("hand-1", 6), []),
     ]:
         got = [stored.version for stored in store.get_by_aggregate(*arguments)]
@@ -118,6 +119,33 @@ def sequence_numbers_count_the_whole_log(new_store: Callable[[], Any], *_: Any) 
     places = [("hand-1", 1), ("hand-2", 1), ("hand-1", 2)]
     got = [store.append(event(eventstore, version, stream)).sequence_number for stream, version in places]
     expect(got, [1, 2, 3], "the sequence numbers of three appends to two streams")
+    read = [stored.sequence_number for stored in store.get_by_aggregate("hand-1")]
+    expect(read, [1, 3], "the sequence numbers of the first stream when read")
+
+
+@case(hint=1)
+def what_is_given_back_is_what_was_stored(new_store: Callable[[], Any], *_: Any) -> None:
+    import eventstore
+
+    store = new_store()
+    got = store.append_many([event(eventstore, 1), event(eventstore, 2)])
+    expect([stored.sequence_number for stored in got], [1, 2], "the sequence numbers that append_many gives back")
+    got[0].event_data["amount"] = 0
+    [first, _] = store.get_by_aggregate("hand-1")
+    expect(first.event_data, {"amount": 10}, "event_data, after the caller changed what append_many gave back")
+
+
+@case(hint=2)
+def whatever_goes_wrong_nothing_stays(new_store: Callable[[], Any], *_: Any) -> None:
+    import eventstore
+
+    def broken_source() -> Iterator[Any]:
+        yield event(eventstore, 1)
+        raise KeyError("the source of the events broke")
+
+    store = new_store()
+    expect_error(KeyError, lambda: store.append_many(broken_source()), "append_many of a source that breaks")
+    expect(store.get_by_aggregate("hand-1"), [], "the stream afterwards")
 
 
 EXERCISES = (
@@ -129,8 +157,8 @@ EXERCISES = (
             "Both halves are whole numbers.",
             "There must be no float anywhere on the way, not even for a moment: `float('0.29') * 100` is "
             "28.999999999999996.",
-            "Refuse with `raise ValueError(...)` what has more than two places, and every half that is not made of "
-            "digits alone: `text.isdigit()`.",
+            "Refuse with `raise ValueError(...)` what has a point but not one or two digits after it, and every half "
+            "that is not made of digits alone: `text.isdigit()`.",
         ),
         cases=(
             amounts_with_two_places,
@@ -142,8 +170,17 @@ EXERCISES = (
         ),
         wrong=(
             WrongAnswer(hint=1, change=('hundredths.ljust(2, "0")', 'hundredths or "0"')),
+            WrongAnswer(
+                hint=3,
+                code="""
+def units(text):
+    chips, _, hundredths = text.partition(".")
+    if len(hundredths) > 2:
+        raise ValueError(text)
+    return int(chips) * 100 + int(hundredths.ljust(2, "0"))
+""",
+            ),
             WrongAnswer(hint=2, code="def units(text):\n    return int(float(text) * 100)\n"),
-            WrongAnswer(hint=2, code="def units(text):\n    return round(float(text) * 100)\n"),
             WrongAnswer(
                 hint=3,
                 code="from decimal import Decimal\n\ndef units(text):\n    return int(Decimal(text) * 100)\n",
@@ -163,13 +200,13 @@ EXERCISES = (
         ),
         cases=(
             of_events(events.an_event_cannot_be_changed, hint=2),
-            of_events(events.an_event_keeps_its_own_copy_of_the_data, hint=2),
-            the_copy_goes_down_to_the_innermost_list,
-            of_events(events.event_data_is_a_json_object, hint=1),
-            what_json_would_change_is_refused,
             of_events(events.an_event_needs_a_type_and_an_aggregate, hint=3),
             of_events(events.versions_are_whole_numbers_from_one_on, hint=3),
             of_events(events.an_event_needs_a_time_zone, hint=3),
+            of_events(events.event_data_is_a_json_object, hint=1),
+            what_json_would_change_is_refused,
+            of_events(events.an_event_keeps_its_own_copy_of_the_data, hint=2),
+            the_copy_goes_down_to_the_innermost_list,
         ),
         wrong=(
             WrongAnswer(hint=2, change=('"event_data", copy)', '"event_data", dict(self.event_data))')),
@@ -199,6 +236,7 @@ EXERCISES = (
             a_version_that_is_taken_is_refused,
             keeps(appending.a_version_that_leaves_a_hole_is_refused, hint=2),
             sequence_numbers_count_the_whole_log,
+            keeps(appending.the_store_notes_when_it_wrote, hint=3),
             keeps(reading.what_was_read_belongs_to_the_reader, hint=1),
             keeps(reading.what_was_sent_belongs_to_the_sender, hint=3),
             keeps(reading.two_stores_share_nothing, hint=1),
@@ -224,21 +262,35 @@ EXERCISES = (
             keeps(appending.append_many_of_nothing_does_nothing, hint=1),
             keeps(appending.append_many_gives_all_events_back_in_order, hint=1),
             keeps(appending.append_many_takes_any_iterable, hint=1),
+            what_is_given_back_is_what_was_stored,
+            keeps(appending.each_aggregate_counts_for_itself, hint=1),
+            keeps(reading.a_stream_can_be_read_in_part, hint=1),
+            keeps(reading.asking_changes_nothing, hint=1),
             keeps(appending.a_hole_inside_a_batch_is_refused, hint=2),
             keeps(appending.a_repeat_inside_a_batch_is_refused, hint=2),
             keeps(appending.append_many_is_all_or_nothing, hint=2),
+            whatever_goes_wrong_nothing_stays,
             keeps(appending.a_refused_append_can_be_put_right, hint=3),
         ),
         wrong=(
             WrongAnswer(hint=2, change=("            del self._log[length:]\n", "")),
-            WrongAnswer(hint=2, change=("del self._log[length:]", "self._log.clear()")),
             WrongAnswer(hint=2, change=("            raise\n", "            return []\n")),
+            WrongAnswer(hint=2, change=("except BaseException:", "except EventStoreError:")),
             WrongAnswer(
                 hint=1,
-                change=(
-                    "[self.append(event) for event in events]",
-                    "[self.append(event) for event in sorted(events, key=id)]",
-                ),
+                code="""
+class InMemoryEventStore(MemoryLog):
+    def append_many(self, events):
+        events = list(events)
+        length = len(self._log)
+        try:
+            for event in events:
+                self.append(event)
+            return events
+        except BaseException:
+            del self._log[length:]
+            raise
+""",
             ),
         ),
     ),
