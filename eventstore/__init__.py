@@ -11,6 +11,7 @@ from eventstore.errors import (
 from eventstore.events import DomainEvent, EventMetadata
 from eventstore.memory import InMemoryEventStore
 from eventstore.postgres import PostgresEventStore, connect
+from eventstore.replay import replay
 from eventstore.store import EventStore
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "StoreUnavailableError",
     "VersionConflictError",
     "connect",
+    "replay",
 ]

@@ -6,8 +6,8 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,15 @@ INSTALL_LOCK = 20_250
 MAX_CONNECTIONS = 8
 OLDEST_SERVER = 150_000  # as libpq counts: 15.0
 
+# What a session of the store relies on, whatever the defaults of the server are: a day of history that looks the same
+# on every machine, and statements that each see what was committed before them.
+SESSION = {"timezone": "UTC", "default_transaction_isolation": "read committed"}
+
+SET_ALL = """
+SELECT set_config(name, value, false)
+FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
+"""
+
 
 def server_url(url: str | None = None) -> str:
     """The server to use: the argument, else `EVENTSTORE_URL`, else the private server, which is started if need be.
@@ -48,30 +57,51 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
         settings: more settings of the session, e.g. `lock_timeout="5s"`.
 
     Raises:
-        StoreUnavailableError: nobody answers there, the server refuses the user, or it is too old.
+        StoreUnavailableError: nobody answers there, or the server refuses the user, is too old, or does not keep text as
+            UTF-8.
+        SchemaError: no schema can have this name.
     """
+    check_schema_name(schema)
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # its text would show the URL, and with it the password
         raise StoreUnavailableError(
             "that is no PostgreSQL URL: write postgresql://user:password@host:port/database"
         ) from None
+    defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"}
+    session = SESSION | {"search_path": sql.Identifier(schema).as_string()} | settings
     try:
-        defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"}
-        connection = psycopg.connect(make_conninfo(**defaults | given), autocommit=True)
-    except psycopg.OperationalError as error:
-        reason = _without(given.get("password"), str(error))
-        raise StoreUnavailableError(f"no connection to PostgreSQL: {reason}") from None
-    if connection.info.server_version < OLDEST_SERVER:
-        connection.close()
-        raise StoreUnavailableError("the server is older than PostgreSQL 15: use 15, 16, 17 or 18")
-    # The time zone, so that a day of history looks the same on every machine.
-    session = {"search_path": sql.Identifier(schema).as_string(), "timezone": "UTC"} | settings
-    connection.execute(
-        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting(name, value)",
-        (list(session), list(session.values())),
-    )
+        connection = psycopg.connect(make_conninfo(**defaults | given | {"client_encoding": "utf8"}), autocommit=True)
+        _refuse_unfit(connection)
+        connection.execute(SET_ALL, (list(session), list(session.values())))
+    except psycopg.Error as error:
+        raise StoreUnavailableError(f"no connection to PostgreSQL: {error}") from None
     return connection
+
+
+def check_schema_name(schema: object) -> None:
+    """Refuse what cannot name the schema of a store.
+
+    Raises:
+        SchemaError: the text says what is allowed.
+    """
+    # PostgreSQL cuts a longer name off without an error, and two schemas would become one. "$user" stands for another.
+    fits = isinstance(schema, str) and schema.isprintable() and 1 <= len(schema.encode()) <= 63
+    if not fits or str(schema).startswith("pg_") or schema == "$user":
+        raise SchemaError(
+            f"the schema {schema!r} cannot be made: use 1 to 63 bytes of printable text without pg_ in front"
+        )
+
+
+def _refuse_unfit(connection: psycopg.Connection) -> None:
+    problem = ""
+    if connection.info.server_version < OLDEST_SERVER:
+        problem = "the server is older than PostgreSQL 15: use 15, 16, 17 or 18"
+    elif connection.info.parameter_status("server_encoding") != "UTF8":
+        problem = "the database does not keep text as UTF-8: make one with CREATE DATABASE ... ENCODING 'UTF8'"
+    if problem:
+        connection.close()
+        raise StoreUnavailableError(problem)
 
 
 class Connections:
@@ -113,15 +143,11 @@ class Connections:
                 finally:
                     self._give_back(connection)
 
-    @contextmanager
-    def lend(self) -> Iterator[psycopg.Connection]:
-        """Lend a connection for a `with` block; a transaction left open there is rolled back."""
-        with self._turns:
-            connection, _ = self._take()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
+    def open(self) -> psycopg.Connection:
+        """A new connection that is not kept: it belongs to the caller."""
+        if self._closed:
+            raise EventStoreError("this store is closed: connect again")
+        return open_connection(server_url(self._url), self._schema)
 
     def close(self) -> None:
         self._closed = True
@@ -130,12 +156,10 @@ class Connections:
 
     def _take(self) -> tuple[psycopg.Connection, bool]:
         """A connection, and whether it was kept from an earlier call."""
-        if self._closed:
-            raise EventStoreError("this store is closed: connect again")
-        try:
-            return self._free.pop(), True
-        except IndexError:
-            return open_connection(server_url(self._url), self._schema), False
+        if not self._closed:
+            with suppress(IndexError):
+                return self._free.pop(), True
+        return self.open(), False
 
     def _give_back(self, connection: psycopg.Connection) -> None:
         if self._closed or connection.info.transaction_status is not TransactionStatus.IDLE:
@@ -206,9 +230,6 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
     Raises:
         SchemaError: the role may not create what is missing, or a table file is not the one that was applied.
     """
-    # PostgreSQL cuts a longer name off without an error, and two schemas would become one.
-    if not 1 <= len(schema.encode()) <= 63 or schema.startswith("pg_"):
-        raise SchemaError(f"the schema {schema!r} cannot be made: use a name of 1 to 63 bytes without pg_ in front")
     if not _outdated(_applied(connection)):
         return []
     try:
@@ -224,10 +245,10 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
                 # The text comes from the package's own files, never from a caller.
                 connection.execute(file.text)
                 connection.execute(NOTE_IN_LEDGER, (file.name, file.checksum))
-    except psycopg.errors.InsufficientPrivilege as error:
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
         raise SchemaError(
             f"the event store is not installed in schema {schema!r} and this role may not create it"
-            f" ({error.diag.message_primary}): connect once as the owner of the database"
+            f" ({error.diag.message_primary}): connect once as the owner of the database, or grant USAGE on the schema"
         ) from None
     return [file.name for file in files]
 

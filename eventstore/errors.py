@@ -85,7 +85,7 @@ _MEANINGS: dict[str, tuple[type[EventStoreError], str]] = {
     "3F000": (SchemaError, "the schema is not there: was it dropped? connect again"),
     "40": (StoreUnavailableError, "another transaction was in the way: try again"),
     "42501": (SchemaError, "this role has no right to do that"),
-    "42P01": (SchemaError, "the tables are not there: was the schema dropped? connect again"),
+    "42P01": (SchemaError, "the tables are not there: were they dropped? use another schema, or connect again"),
     "53": (StoreUnavailableError, "the server is out of a resource"),
     "55P03": (StoreUnavailableError, "waited too long for a lock: try again"),
     "57": (StoreUnavailableError, "the server ended the call"),

@@ -17,7 +17,7 @@ MAX_TEXT_BYTES = 255
 MAX_VERSION = 2**31 - 1
 # Wide enough for everything but the two days at either end, where a time zone leads out of what Python can hold.
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
-LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def utc_now() -> datetime:
@@ -61,7 +61,7 @@ class EventMetadata:
             if getattr(self, name) is not None:
                 _check_uuid(f"metadata.{name}", getattr(self, name))
         if self.user_id is not None:
-            _check_text("metadata.user_id", self.user_id)
+            object.__setattr__(self, "user_id", _check_text("metadata.user_id", self.user_id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,21 +97,33 @@ class DomainEvent:
     recorded_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        check_name("event_type", self.event_type)
-        check_name("aggregate_id", self.aggregate_id)
-        _check_version("version", self.version)
-        _check_version("schema_version", self.schema_version)
+        plain = {
+            "event_type": check_name("event_type", self.event_type),
+            "aggregate_id": check_name("aggregate_id", self.aggregate_id),
+            "version": _check_version("version", self.version),
+            "schema_version": _check_version("schema_version", self.schema_version),
+            "event_timestamp": _in_utc("event_timestamp", self.event_timestamp),
+        }
         _check_uuid("id", self.id)
         if not isinstance(self.metadata, EventMetadata):
             raise InvalidEventError("metadata", f"is {type(self.metadata).__name__}", "pass EventMetadata(...)")
         text = payload.encode("event_data", self.event_data)
         # The class is frozen for everybody else. Here the event takes its own copy of what the caller may still change.
-        object.__setattr__(self, "_json", text)
-        object.__setattr__(self, "event_data", json.loads(text))
-        object.__setattr__(self, "event_timestamp", _in_utc("event_timestamp", self.event_timestamp))
+        self.__dict__.update(plain, event_data=json.loads(text), _json=text)
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    def as_stored(self, sequence_number: int | None, recorded_at: datetime | None) -> DomainEvent:
+        """A copy with what a store fills in, and with the payload that was checked when the event was made."""
+        copy = object.__new__(DomainEvent)
+        copy.__dict__.update(
+            self.__dict__,
+            event_data=json.loads(self.payload_json),
+            sequence_number=sequence_number,
+            recorded_at=recorded_at,
+        )
+        return copy
 
     @property
     def payload_json(self) -> str:
@@ -120,18 +132,18 @@ class DomainEvent:
         return text
 
 
-def check_name(name: str, value: object) -> None:
-    """Refuse what cannot be an event type or an aggregate id.
+def check_name(name: str, value: object) -> str:
+    """Refuse what cannot be an event type or an aggregate id, and give back the rest as plain text.
 
     Raises:
         InvalidEventError: empty, no text, over 255 bytes as UTF-8, or with characters that PostgreSQL cannot store.
     """
     if value == "":
         raise InvalidEventError(name, "is empty", "give it a name")
-    _check_text(name, value)
+    return _check_text(name, value)
 
 
-def _check_text(name: str, value: object) -> None:
+def _check_text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidEventError(name, f"is {type(value).__name__}, not text", "pass a str")
     if "\0" in value:
@@ -142,13 +154,15 @@ def _check_text(name: str, value: object) -> None:
         raise InvalidEventError(name, "holds half of a surrogate pair", "decode the text properly first") from None
     if size > MAX_TEXT_BYTES:
         raise InvalidEventError(name, f"has {size} bytes as UTF-8", f"keep it to {MAX_TEXT_BYTES} bytes")
+    return str.__str__(value)  # a text enum would not read back as one
 
 
-def _check_version(name: str, value: object) -> None:
+def _check_version(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int of 1 or more")
     if not 1 <= value <= MAX_VERSION:
         raise InvalidEventError(name, "is out of range", f"use 1 to {MAX_VERSION}")
+    return int(value)
 
 
 def _check_uuid(name: str, value: object) -> None:
@@ -159,11 +173,13 @@ def _check_uuid(name: str, value: object) -> None:
 def _in_utc(name: str, value: object) -> datetime:
     if not isinstance(value, datetime):
         raise InvalidEventError(name, f"is {type(value).__name__}, not a datetime", "pass datetime.now(UTC)")
-    if value.utcoffset() is None:
+    if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidEventError(name, "has no time zone", "add one: datetime.now(UTC)")
     try:
         moment = value.astimezone(UTC)
-    except OverflowError:
+        # Plain, because a pandas Timestamp counts nanoseconds, which PostgreSQL does not.
+        moment = datetime.combine(moment.date(), moment.time(), UTC)
+    except (OverflowError, ValueError):
         moment = datetime.min.replace(tzinfo=UTC)
     if not EARLIEST <= moment <= LATEST:
         raise InvalidEventError(name, "is out of range", "use a time from 0001-01-02 to 9999-12-30 UTC")

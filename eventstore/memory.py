@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from uuid import UUID
 
 from eventstore.errors import VersionConflictError
 from eventstore.events import DomainEvent, check_name, utc_now
-from eventstore.store import first_versions, known_batch
+from eventstore.store import check_versions, first_versions, known_batch
 
 
 class InMemoryEventStore:
@@ -44,6 +43,7 @@ class InMemoryEventStore:
     ) -> list[DomainEvent]:
         """See `EventStore.get_by_aggregate`."""
         check_name("aggregate_id", aggregate_id)
+        check_versions(from_version, to_version)
         with self._lock:
             stream = list(self._streams.get(aggregate_id, []))
         last = len(stream) if to_version is None else to_version
@@ -60,7 +60,7 @@ class InMemoryEventStore:
         return self.get_latest_version(aggregate_id) > 0
 
     def _write(self, event: DomainEvent) -> DomainEvent:
-        stored = replace(event, sequence_number=len(self._log) + 1, recorded_at=utc_now())
+        stored = event.as_stored(len(self._log) + 1, utc_now())
         self._log.append(stored)
         self._by_id[stored.id] = stored
         self._streams.setdefault(stored.aggregate_id, []).append(stored)
@@ -69,4 +69,4 @@ class InMemoryEventStore:
 
 def _copy(event: DomainEvent) -> DomainEvent:
     """An equal event whose payload the caller may change without changing the store."""
-    return replace(event)
+    return event.as_stored(event.sequence_number, event.recorded_at)

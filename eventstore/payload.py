@@ -87,7 +87,7 @@ def _walk(where: str, value: Any, depth: int) -> None:
         if not math.isfinite(value):
             raise InvalidEventError(where, f"is {value}", "write null, or leave the key out")
         if abs(value) >= MAX_EXACT_FLOAT:
-            raise InvalidEventError(where, f"is the float {value!r}, of 2**53 or more", f"write {int(value)}")
+            raise InvalidEventError(where, f"is the float {value!r}, of 2**53 or more", "write an integer")
     elif isinstance(value, int):
         if abs(value) >= 10**MAX_INTEGER_DIGITS:
             raise InvalidEventError(where, f"has more than {MAX_INTEGER_DIGITS:,} digits", "write it as text")
@@ -100,7 +100,8 @@ def _walk(where: str, value: Any, depth: int) -> None:
             return
         for key, item in value.items():
             if not isinstance(key, str):
-                raise InvalidEventError(where, f"has the key {key!r}, which is not text", f"write {str(key)!r}")
+                kind = type(key).__name__
+                raise InvalidEventError(where, f"has a key that is {kind}, not text", "write the keys as text")
             _walk(where, key, depth)
             _walk(f"{where}.{key}", item, depth + 1)
     elif value is not None:

@@ -1,27 +1,27 @@
-"""The store on PostgreSQL: append with a version check, and read.
-
-How an append stays right while others append, and what the ways not taken lose: `docs/decisions/version-check.md`.
-"""
+"""The store on PostgreSQL: append with a version check, and read."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
 from eventstore.database import Connections, install
 from eventstore.errors import EventStoreError, VersionConflictError
 from eventstore.events import DomainEvent, EventMetadata, check_name
-from eventstore.store import first_versions, known_batch
+from eventstore.store import check_versions, first_versions, known_batch
 
 # How often an append is tried again whose conflict had vanished when we looked. Each time, another append of the
 # same stream must have been in flight; more often than this in a row does not happen.
 MAX_ATTEMPTS = 20
+
+# Somebody else was faster, or two batches that name the same ids in different orders wait for each other.
+LOST_RACES = (UniqueViolation, SerializationFailure, DeadlockDetected)
 
 # The batch comes as one array per column, so that this is one statement, prepared once, for any number of events.
 #   heads  which version each aggregate of the batch must go on from
@@ -142,6 +142,7 @@ class PostgresEventStore:
     ) -> list[DomainEvent]:
         """See `EventStore.get_by_aggregate`."""
         check_name("aggregate_id", aggregate_id)
+        check_versions(from_version, to_version)
         rows = self._select(GET_BY_AGGREGATE, (aggregate_id, from_version, to_version))
         return [_event(row) for row in rows]
 
@@ -157,12 +158,16 @@ class PostgresEventStore:
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
-        """Lend an autocommit connection for SQL of your own; it finds the tables by their plain names.
+        """Open a connection for SQL of your own; it finds the tables by their plain names, and is closed at the end.
 
-        Open a transaction on it with `connection.transaction()`. Leave it as you found it: what you `SET` for the
-        session stays set for the next borrower.
+        It is in autocommit mode: open a transaction on it with `connection.transaction()`. The store itself never uses
+        it, so whatever you set on it ends with it.
+
+        Raises:
+            StoreUnavailableError: the server is away.
+            psycopg.Error: what the server says of your SQL.
         """
-        with self._connections.lend() as connection:
+        with closing(self._connections.open()) as connection:
             yield connection
 
     def close(self) -> None:
@@ -186,13 +191,10 @@ def _append(connection: psycopg.Connection, batch: list[DomainEvent], firsts: di
     for _ in range(MAX_ATTEMPTS):
         try:
             rows = _rows(connection, APPEND, columns)
-        except psycopg.errors.UniqueViolation:
+        except LOST_RACES:
             rows = []
         if rows:
-            return [
-                replace(event, sequence_number=number, recorded_at=moment)
-                for event, (number, moment) in zip(batch, rows, strict=True)
-            ]
+            return [event.as_stored(number, moment) for event, (number, moment) in zip(batch, rows, strict=True)]
         stored = _why_not(connection, batch, firsts)
         if stored:
             return stored

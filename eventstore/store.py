@@ -5,6 +5,7 @@ Below the promises stand the checks of a batch that need no store, which both cl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Protocol
@@ -70,7 +71,7 @@ class EventStore(Protocol):
             The events; an empty list where there are none.
 
         Raises:
-            InvalidEventError: an aggregate id that no event can have.
+            InvalidEventError: an aggregate id that no event can have, or a bound that is no whole number.
             StoreUnavailableError: the server is away.
         """
         ...
@@ -82,6 +83,18 @@ class EventStore(Protocol):
     def exists(self, aggregate_id: str) -> bool:
         """Whether an aggregate has at least one event. Raises as `get_by_aggregate` does."""
         ...
+
+
+def check_versions(from_version: object, to_version: object) -> None:
+    """Refuse bounds of a stream that are no whole numbers.
+
+    Raises:
+        InvalidEventError: the error names the bound.
+    """
+    for name, bound in (("from_version", from_version), ("to_version", to_version)):
+        whole = isinstance(bound, int) and not isinstance(bound, bool)
+        if not (whole or (bound is None and name == "to_version")):
+            raise InvalidEventError(name, f"is {type(bound).__name__}, not a whole number", "pass an int")
 
 
 def first_versions(events: list[DomainEvent]) -> dict[str, int]:
@@ -152,4 +165,5 @@ def _first_difference(sent: DomainEvent, stored: DomainEvent) -> str | None:
     for name in ("aggregate_id", "version", "event_type", "schema_version", "metadata"):
         if getattr(sent, name) != getattr(stored, name):
             return name
-    return None if payload.same(sent.event_data, stored.event_data) else "event_data"
+    # Not `sent.event_data`, which its owner may have changed since the event was made.
+    return None if payload.same(json.loads(sent.payload_json), stored.event_data) else "event_data"

@@ -23,5 +23,8 @@ CREATE TABLE domain_events (
     CONSTRAINT domain_events_user_id_length      CHECK (octet_length(user_id) <= 255),
     CONSTRAINT domain_events_version_positive    CHECK (version > 0),
     CONSTRAINT domain_events_schema_version_positive CHECK (schema_version > 0),
+    -- A day within what every client and time zone can show; infinity has no place in a history either.
+    CONSTRAINT domain_events_event_timestamp_range
+        CHECK (event_timestamp >= '0001-01-02 00:00:00+00' AND event_timestamp < '9999-12-31 00:00:00+00'),
     CONSTRAINT domain_events_event_data_object   CHECK (jsonb_typeof(event_data) = 'object')
 );

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
 
 import eventstore
 from eventstore.embedded import Cluster
@@ -71,10 +77,61 @@ def test_a_restart_between_two_calls_is_not_noticed(cluster: Cluster) -> None:
         assert store.append(event(2)).version == 2
 
 
-def test_a_terminated_backend_is_replaced(store: eventstore.PostgresEventStore) -> None:
-    with store.connection() as first, store.connection() as second:
-        second.execute("SELECT pg_terminate_backend(%s)", (first.info.backend_pid,))
-    assert store.append(event(1)).version == 1
+SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
+
+
+def sessions(of: str) -> list[int]:
+    with psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as watcher:
+        return [pid for (pid,) in watcher.execute(SESSIONS, (of,))]
+
+
+def test_terminated_backends_are_replaced(store: eventstore.PostgresEventStore, schema: str) -> None:
+    store.append(event(1))
+    with psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as other:
+        for pid in sessions(schema):
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    assert store.append(event(2)).version == 2
+
+
+def test_few_connections_serve_many_threads_and_close_with_the_store(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    with ThreadPoolExecutor(24) as threads:
+        list(threads.map(lambda _: store.get_latest_version("hand"), range(200)))
+    assert 1 <= len(sessions(schema)) <= 8
+    store.close()
+    deadline = time.monotonic() + 10
+    while sessions(schema) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sessions(schema) == []
+
+
+def test_what_a_borrower_does_to_a_connection_never_reaches_the_store(store: eventstore.PostgresEventStore) -> None:
+    with store.connection() as connection:
+        connection.row_factory = dict_row
+        connection.autocommit = False
+        connection.execute("SELECT 1")
+        connection.commit()
+    stored = store.append(event(1))
+    assert store.get_by_aggregate("hand") == [stored]
+
+
+def test_borrowers_do_not_keep_the_store_waiting(store: eventstore.PostgresEventStore) -> None:
+    def borrow_and_append(number: int) -> int:
+        with store.connection():
+            stream = f"hand {number}"
+            return store.append(replace(event(1), aggregate_id=stream)).version
+
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(borrow_and_append, range(12), timeout=30)) == [1] * 12
+
+
+def test_waiting_too_long_for_a_lock_is_told(store: eventstore.PostgresEventStore, schema: str) -> None:
+    url = make_conninfo(os.environ["EVENTSTORE_URL"], options="-c lock_timeout=100ms")
+    with store.connection() as holder, holder.transaction(), eventstore.connect(url, schema=schema) as hasty:
+        holder.execute("LOCK TABLE domain_events IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(eventstore.StoreUnavailableError, match="try again"):
+            hasty.append(event(1))
 
 
 def test_a_dropped_schema_is_told(store: eventstore.PostgresEventStore, schema: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -11,6 +12,7 @@ from itertools import pairwise
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 import eventstore
 from eventstore import DomainEvent, VersionConflictError
@@ -63,6 +65,49 @@ def test_an_append_that_meets_an_open_one_waits_and_then_knows(
         else:
             assert second.result(timeout=10).version == 2
     assert store.get_latest_version("hand") == 2
+
+
+def test_a_conflict_that_has_vanished_when_we_look_is_no_conflict(store: eventstore.PostgresEventStore) -> None:
+    """The batch has looked at the streams and waits for its turn; meanwhile the event before it is written."""
+    with ThreadPoolExecutor(1) as thread, store.connection() as third, store.connection() as watcher:
+        with third.transaction():
+            third.execute("SELECT pg_advisory_xact_lock(20251, bucket) FROM generate_series(0, 63) AS bucket")
+            batch = thread.submit(store.append_many, [event("hand", 2), event("other", 1)])
+            wait_for_blocked_backends(watcher, 1)
+            store.append(event("hand", 1))
+        assert [each.version for each in batch.result(timeout=10)] == [2, 1]
+
+
+def test_one_batch_sent_twice_in_opposite_orders_is_stored_once(store: eventstore.PostgresEventStore) -> None:
+    def send(batch: list[DomainEvent]) -> str:
+        try:
+            store.append_many(batch)
+        except eventstore.DuplicateEventError:
+            return "duplicate"
+        return "stored"
+
+    with ThreadPoolExecutor(2) as threads:
+        for turn in range(100):
+            batch = [event(f"hand {turn}", 1), event(f"other {turn}", 1)]
+            outcomes = threads.map(send, [batch, batch[::-1]])
+            assert sorted(outcomes) == ["duplicate", "stored"]
+
+
+def test_conflicts_stay_conflicts_where_the_server_prefers_serializable(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    url = make_conninfo(os.environ["EVENTSTORE_URL"], options="-c default_transaction_isolation=serializable")
+    with eventstore.connect(url, schema=schema) as strict, ThreadPoolExecutor(4) as threads:
+
+        def write(version: int) -> str:
+            try:
+                strict.append(event("hand", version))
+            except VersionConflictError:
+                return "conflict"
+            return "stored"
+
+        for version in range(1, 31):
+            assert sorted(threads.map(write, [version] * 4)) == ["conflict"] * 3 + ["stored"]
 
 
 def test_a_retry_that_meets_its_own_first_try_gets_its_result(store: eventstore.PostgresEventStore) -> None:

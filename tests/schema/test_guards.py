@@ -41,6 +41,8 @@ def test_a_plain_insert_works_and_reads_back(store: eventstore.PostgresEventStor
         ("aggregate_id", "x" * 256, "domain_events_aggregate_id_length"),
         ("version", 0, "domain_events_version_positive"),
         ("event_data", "[]", "domain_events_event_data_object"),
+        ("event_timestamp", "infinity", "domain_events_event_timestamp_range"),
+        ("event_timestamp", "0044-03-15 00:00:00+00 BC", "domain_events_event_timestamp_range"),
         ("id", UUID(int=1), "domain_events_pkey"),
         ("version", 1, "domain_events_aggregate_version_key"),
     ],
@@ -64,6 +66,29 @@ def test_the_length_of_a_user_id_is_checked(store: eventstore.PostgresEventStore
     """
     with store.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="user_id_length"):
         connection.execute(insert, (UUID(int=1), "x" * 256))
+
+
+def test_a_sequence_number_stands_once(store: eventstore.PostgresEventStore) -> None:
+    insert = """
+        INSERT INTO domain_events (sequence_number, id, event_type, aggregate_id, event_data, version)
+        OVERRIDING SYSTEM VALUE VALUES (7, %s, 'game.created', 'hand', '{}', %s)
+    """
+    with store.connection() as connection:
+        connection.execute(insert, (UUID(int=1), 1))
+        with pytest.raises(psycopg.errors.UniqueViolation, match="sequence_number_key"):
+            connection.execute(insert, (UUID(int=2), 2))
+
+
+def test_recorded_at_is_the_moment_of_writing_not_the_start_of_the_transaction(
+    store: eventstore.PostgresEventStore,
+) -> None:
+    with store.connection() as connection, connection.transaction():
+        for version in (1, 2):
+            connection.execute(PLAIN_INSERT, ROW | {"id": UUID(int=version), "version": version})
+    first, second = store.get_by_aggregate("hand")
+    assert first.recorded_at is not None
+    assert second.recorded_at is not None
+    assert first.recorded_at < second.recorded_at
 
 
 def test_nobody_chooses_a_sequence_number(store: eventstore.PostgresEventStore) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -84,10 +85,48 @@ def test_a_role_that_may_not_create_is_told_so(guest: str, schema: str) -> None:
         eventstore.connect(guest, schema=schema)
 
 
-@pytest.mark.parametrize("name", ["", "pg_mine", "x" * 64])
-def test_impossible_schema_names_are_refused(name: str) -> None:
-    with pytest.raises(eventstore.SchemaError, match="schema"):
+@pytest.mark.parametrize("name", ["", "pg_mine", "x" * 64, "$user", "a\0b", "\ud800", None, 5])
+def test_impossible_schema_names_are_refused(name: Any) -> None:
+    with pytest.raises(eventstore.SchemaError, match="printable"):
         eventstore.connect(schema=name)
+
+
+def test_a_role_without_any_right_on_the_schema_is_told_so(
+    store: eventstore.PostgresEventStore, schema: str, guest: str
+) -> None:
+    with pytest.raises(eventstore.SchemaError, match="grant USAGE"):
+        eventstore.connect(guest, schema=schema)
+
+
+def test_a_role_that_may_not_write_is_told_so(store: eventstore.PostgresEventStore, schema: str, guest: str) -> None:
+    role = sql.Identifier(psycopg.conninfo.conninfo_to_dict(guest)["user"])
+    with store.connection() as connection:
+        rights = "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT SELECT ON ALL TABLES IN SCHEMA {0} TO {1}"
+        connection.execute(sql.SQL(rights).format(sql.Identifier(schema), role))
+    with eventstore.connect(guest, schema=schema) as as_guest, pytest.raises(eventstore.SchemaError, match="no right"):
+        as_guest.append(event())
+
+
+def test_text_is_utf_8_whatever_the_session_would_prefer(
+    store: eventstore.PostgresEventStore, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with eventstore.connect(schema=schema) as second:
+        second.append(eventstore.DomainEvent(event_type="ŵ", aggregate_id="🂡", version=1, event_data={"é": "ŵ"}))
+        assert second.get_by_aggregate("🂡")[0].event_data == {"é": "ŵ"}
+
+
+def test_a_database_that_is_not_utf_8_is_refused() -> None:
+    name = f"ascii_{uuid4().hex}"
+    url = os.environ["EVENTSTORE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        make = "CREATE DATABASE {} ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        connection.execute(sql.SQL(make).format(sql.Identifier(name)))
+        try:
+            with pytest.raises(eventstore.StoreUnavailableError, match="UTF-8"):
+                eventstore.connect(psycopg.conninfo.make_conninfo(url, dbname=name))
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def test_two_schemas_do_not_see_each_other(store: eventstore.PostgresEventStore) -> None:
@@ -102,7 +141,14 @@ def test_two_schemas_do_not_see_each_other(store: eventstore.PostgresEventStore)
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(other)))
 
 
-@pytest.mark.parametrize("url", ["nonsense", "postgresql://someone:pass-word@127.0.0.1:1/none"])
+NOWHERE = [
+    "nonsense",
+    "postgresql://someone:pass-word@127.0.0.1:1/none",
+    "postgresql://someone:pass-word@127.0.0.1:1/none?connect_timeout=soon",
+]
+
+
+@pytest.mark.parametrize("url", NOWHERE)
 def test_an_address_that_leads_nowhere_is_told_without_the_password(url: str) -> None:
     with pytest.raises(eventstore.StoreUnavailableError) as caught:
         eventstore.connect(url)

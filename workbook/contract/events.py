@@ -135,7 +135,7 @@ def texts_fit_their_columns(names: Any, new_store: Callable[[], Any]) -> None:
 @promise(day=None)
 def times_stay_within_what_every_zone_can_show(names: Any, new_store: Callable[[], Any]) -> None:
     store = new_store()
-    edges = [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)]
+    edges = [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)]
     store.append_many([event(names, place, event_timestamp=edge) for place, edge in enumerate(edges, start=1)])
     read = [one.event_timestamp for one in store.get_by_aggregate("hand-1")]
     expect(read == edges, True, "the first and the last day are read back")
