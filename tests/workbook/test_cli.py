@@ -63,7 +63,7 @@ def test_doctor_can_be_read_on_a_narrow_console_without_utf8() -> None:
 def test_doctor_says_what_to_do_about_a_server_that_is_away_without_showing_the_password() -> None:
     done = workbook("doctor", EVENTSTORE_URL="postgresql://me:topsecret@127.0.0.1:1/db")
     assert done.returncode == 1
-    assert "Next: type python -m eventstore up" in " ".join(done.stdout.split())
+    assert "Next: type python3 -m workbook run eventstore up" in " ".join(done.stdout.split())
     assert "topsecret" not in done.stdout + done.stderr
 
 
