@@ -248,13 +248,17 @@ def _rows(connection: psycopg.Connection, statement: str, parameters: Sequence[o
 
 def _event(row: tuple[Any, ...]) -> DomainEvent:
     """An event from a row. What the store holds was checked on its way in, so the checks are not run again."""
+    try:
+        event_data = json.loads(row[4])
+    except ValueError as error:  # written around the store: a number of more digits than Python reads
+        raise EventStoreError(f"event {row[0]} cannot be read: {error}") from None
     event = object.__new__(DomainEvent)
     event.__dict__.update(
         id=row[0],
         event_type=row[1],
         aggregate_id=row[2],
         version=row[3],
-        event_data=json.loads(row[4]),
+        event_data=event_data,
         _json=row[4],
         schema_version=row[5],
         event_timestamp=row[6],

@@ -12,6 +12,7 @@ import pytest
 
 import eventstore
 from eventstore import DomainEvent, InvalidEventError, replay
+from eventstore.events import new_event_id
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -68,6 +69,13 @@ def test_bounds_that_are_no_whole_numbers_are_refused(
     any_store.append(event())
     with pytest.raises(InvalidEventError, match="_version"):
         any_store.get_by_aggregate("hand", *bounds)
+
+
+def test_ids_made_within_one_millisecond_keep_their_order() -> None:
+    ids = [new_event_id().int for _ in range(2_000)]
+    moments = [number >> 64 for number in ids]
+    assert moments == sorted(moments)
+    assert len(set(moments)) > 10 * len({number >> 80 for number in ids}), "more moments than milliseconds"
 
 
 def test_a_replay_is_a_fold(any_store: eventstore.EventStore) -> None:
