@@ -82,8 +82,9 @@ def test_jupyterlab_runs_and_the_server_that_it_started_stops_with_it(tmp_path: 
         lab.send_signal(signal.SIGTERM)
         lab.wait()
         log.close()
-    assert cluster.status().running == running_before
-    cluster.stop()
+    running_after = cluster.status().running
+    cluster.remove()
+    assert running_after == running_before
 
 
 def _answer(url: str, process: subprocess.Popen[bytes]) -> dict[str, str]:
