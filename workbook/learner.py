@@ -17,6 +17,15 @@ from workbook.paths import MY, NOTEBOOKS, ROOT
 # JupyterLab reads this file from its own environment. It spares everybody the question about news at the first start.
 LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
+# What `python -m jupyterlab` does, without one optional package. It can check internationalised web addresses in
+# JupyterLab's log of events, where none occur, and building its grammar takes a second: half of the whole start.
+START_LAB = """
+import sys
+sys.modules["rfc3987_syntax"] = None
+from jupyterlab.labapp import main
+sys.exit(main())
+"""
+
 
 def update_copy(source: Path = NOTEBOOKS, copy: Path = MY) -> list[Path]:
     """Copy the days that the learner does not have yet. What is there stays as it is, whatever is in it.
@@ -79,7 +88,7 @@ def _lab_command(arguments: Sequence[str]) -> list[str]:
         settings.write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
     first = min(MY.glob("day*.ipynb"), default=None)
     # Warnings only: of the many lines of a start, the address is the one that matters, and it is printed anyway.
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--log-level=WARN"]
+    command = [sys.executable, "-c", START_LAB, f"--ServerApp.root_dir={ROOT}", "--log-level=WARN"]
     if first:
         command.append(f"--LabApp.default_url=/lab/tree/{first.parent.name}/{first.name}")
     # JupyterLab asks for this flag, and only on POSIX is there a root. Its token stays on.
