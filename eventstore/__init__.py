@@ -8,21 +8,24 @@ from eventstore.errors import (
     StoreUnavailableError,
     VersionConflictError,
 )
-from eventstore.events import DomainEvent, EventMetadata
+from eventstore.events import DomainEvent, EventMetadata, EventQueryFilter, EventSnapshot
 from eventstore.memory import InMemoryEventStore
 from eventstore.postgres import PostgresEventStore, connect
-from eventstore.replay import replay
+from eventstore.replay import Repository, replay
 from eventstore.store import EventStore
 
 __all__ = [
     "DomainEvent",
     "DuplicateEventError",
     "EventMetadata",
+    "EventQueryFilter",
+    "EventSnapshot",
     "EventStore",
     "EventStoreError",
     "InMemoryEventStore",
     "InvalidEventError",
     "PostgresEventStore",
+    "Repository",
     "SchemaError",
     "StoreUnavailableError",
     "VersionConflictError",

@@ -6,8 +6,8 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,8 +23,9 @@ from eventstore.errors import EventStoreError, SchemaError, StoreUnavailableErro
 
 Answer = TypeVar("Answer")
 
-# One constant names the lock space of installing, so that it meets no other advisory lock of this package.
-INSTALL_LOCK = 20_250
+# One constant names the lock space of installing, so that it meets no other advisory lock of this package. It lies
+# below 16384, where no table's oid is: the locks of `sql/100_order.sql` bear the oid of a table.
+INSTALL_LOCK = 2025
 # Few, because thirty notebooks may share one server. A ninth thread waits for a connection.
 MAX_CONNECTIONS = 8
 OLDEST_SERVER = 150_000  # as libpq counts: 15.0
@@ -104,6 +105,21 @@ def _refuse_unfit(connection: psycopg.Connection) -> None:
         raise StoreUnavailableError(problem)
 
 
+@contextmanager
+def in_our_words(connection: psycopg.Connection) -> Iterator[None]:
+    """Turn the driver's errors into ours, for the work that is done on a connection within this `with` statement.
+
+    Raises:
+        StoreUnavailableError: the connection broke, or the server ended the call.
+        EventStoreError: whatever else the server refused.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        lost = connection.closed or isinstance(error, psycopg.OperationalError)
+        raise from_driver(error.sqlstate, str(error), lost) from None
+
+
 class Connections:
     """A few connections to one schema, opened when needed and kept for the next call. Safe for several threads.
 
@@ -114,7 +130,7 @@ class Connections:
     """
 
     def __init__(self, url: str | None, schema: str) -> None:
-        self._url, self._schema = url, schema
+        self._url, self.schema = url, schema
         # The last one given back is the first one taken: it is the warmest, and the others may grow old.
         self._free: deque[psycopg.Connection] = deque()
         self._turns = threading.BoundedSemaphore(MAX_CONNECTIONS)
@@ -135,11 +151,11 @@ class Connections:
             with self._turns:
                 connection, kept = self._take()
                 try:
-                    return work(connection)
-                except psycopg.Error as error:
+                    with in_our_words(connection):
+                        return work(connection)
+                except EventStoreError:
                     if not (kept and connection.closed):
-                        lost = connection.closed or isinstance(error, psycopg.OperationalError)
-                        raise from_driver(error.sqlstate, str(error), lost) from None
+                        raise
                 finally:
                     self._give_back(connection)
 
@@ -147,7 +163,7 @@ class Connections:
         """A new connection that is not kept: it belongs to the caller."""
         if self._closed:
             raise EventStoreError("this store is closed: connect again")
-        return open_connection(server_url(self._url), self._schema)
+        return open_connection(server_url(self._url), self.schema)
 
     def close(self) -> None:
         self._closed = True
@@ -166,10 +182,6 @@ class Connections:
             connection.close()  # the server rolls an open transaction back
         else:
             self._free.append(connection)
-
-
-def _without(password: object, text: str) -> str:
-    return text.replace(str(password), "***") if password else text
 
 
 MAKE_LEDGER = """

@@ -10,10 +10,10 @@ class EventStoreError(Exception):
 
 
 class InvalidEventError(EventStoreError, ValueError):
-    """An event that no store may keep. Nothing was written.
+    """An event, a snapshot or a question that no store can take. Nothing was written.
 
     Args:
-        field: the name of the field that is wrong, e.g. `"version"` or `"metadata.user_id"`.
+        field: the name of the field or argument that is wrong, e.g. `"version"` or `"metadata.user_id"`.
         problem: what is wrong with it.
         fix: what to write instead.
     """
@@ -82,6 +82,8 @@ class StoreUnavailableError(EventStoreError):
 # What the server says, as SQLSTATE or the class in its first two characters, and what it means for a caller.
 _MEANINGS: dict[str, tuple[type[EventStoreError], str]] = {
     "08": (StoreUnavailableError, "the connection to the server was lost"),
+    "25P03": (StoreUnavailableError, "the server ended a transaction that was idle for too long"),
+    "25P04": (StoreUnavailableError, "the server ended a transaction that took too long"),
     "3F000": (SchemaError, "the schema is not there: was it dropped? connect again"),
     "40": (StoreUnavailableError, "another transaction was in the way: try again"),
     "42501": (SchemaError, "this role has no right to do that"),

@@ -1,13 +1,14 @@
-"""The facts: an event, what surrounds it, and the checks that no invalid event gets past."""
+"""The facts: an event, what surrounds it, a snapshot, a question; and the checks that nothing invalid gets past."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from eventstore import payload
@@ -15,6 +16,7 @@ from eventstore.errors import InvalidEventError
 
 MAX_TEXT_BYTES = 255
 MAX_VERSION = 2**31 - 1
+MAX_SEQUENCE_NUMBER = 2**63 - 1
 # Wide enough for everything but the two days at either end, where a time zone leads out of what Python can hold.
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -107,7 +109,7 @@ class DomainEvent:
         _check_uuid("id", self.id)
         if not isinstance(self.metadata, EventMetadata):
             raise InvalidEventError("metadata", f"is {type(self.metadata).__name__}", "pass EventMetadata(...)")
-        text = payload.encode("event_data", self.event_data)
+        text = payload.encode_object("event_data", self.event_data)
         # The class is frozen for everybody else. Here the event takes its own copy of what the caller may still change.
         self.__dict__.update(plain, event_data=json.loads(text), _json=text)
 
@@ -130,6 +132,128 @@ class DomainEvent:
         """`event_data` as the JSON text that was checked when the event was made."""
         text: str = self.__dict__["_json"]
         return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSnapshot:
+    """What an aggregate had become at one version: a short cut for replay, which may be thrown away at any time.
+
+    Args:
+        aggregate_id: whose state it is.
+        version: the version of the last event that went into it; a store refuses one that has not been written yet.
+        state: any value that JSON can hold and PostgreSQL gives back equal (see `payload.encode`). The snapshot keeps
+            a copy of its own.
+        schema_version: the version of the shape of `state`, 1 or more. Raise it when the program changes what it keeps
+            in a state: snapshots of another schema version are then ignored.
+
+    Raises:
+        InvalidEventError: a field that no store may keep; the error names the field and the fix.
+    """
+
+    aggregate_id: str
+    version: int
+    state: Any
+    schema_version: int = 1
+
+    def __post_init__(self) -> None:
+        plain = {
+            "aggregate_id": check_name("aggregate_id", self.aggregate_id),
+            "version": _check_version("version", self.version),
+            "schema_version": _check_version("schema_version", self.schema_version),
+        }
+        text = payload.encode("state", self.state)
+        self.__dict__.update(plain, state=json.loads(text), _json=text)
+
+    def __hash__(self) -> int:
+        return hash((self.aggregate_id, self.version))
+
+    @property
+    def state_json(self) -> str:
+        """`state` as the JSON text that was checked when the snapshot was made."""
+        text: str = self.__dict__["_json"]
+        return text
+
+
+OrderColumn = Literal["sequence_number", "event_timestamp", "version"]
+Direction = Literal["ASC", "DESC"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventQueryFilter:
+    """A question to the log. Every field may be left out; an event has to fit all those that are given.
+
+    Args:
+        aggregate_id: events of this aggregate.
+        event_type: events of this type, or of any type in a list. An empty list fits no event.
+        user_id: events with this user in their metadata.
+        correlation_id: events with this id in their metadata.
+        causation_id: events with this id in their metadata.
+        from_timestamp: events that happened at this moment or later.
+        to_timestamp: events that happened at this moment or earlier.
+        data_contains: events whose payload contains this JSON object, as jsonb's operator `@>` sees it:
+            `{"seats": [3]}` fits `{"seats": [1, 3], "pot": 40}`.
+        after_sequence: events with a higher sequence number. To read page by page, pass the number of the last event
+            of the page before.
+        order_by: `"sequence_number"`, `"event_timestamp"` or `"version"`. Equal ones follow by sequence number,
+            in the same direction.
+        order_direction: `"ASC"` or `"DESC"`.
+        limit: at most so many events.
+
+    Raises:
+        InvalidEventError: a field with a value that no event can have, or an order that is none of these.
+    """
+
+    aggregate_id: str | None = None
+    event_type: str | Collection[str] | None = None
+    user_id: str | None = None
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    from_timestamp: datetime | None = None
+    to_timestamp: datetime | None = None
+    data_contains: dict[str, Any] | None = None
+    after_sequence: int | None = None
+    order_by: OrderColumn = "sequence_number"
+    order_direction: Direction = "ASC"
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        plain: dict[str, object] = {}
+        if self.aggregate_id is not None:
+            plain["aggregate_id"] = check_name("aggregate_id", self.aggregate_id)
+        if self.event_type is not None:
+            plain["event_type"] = _check_types(self.event_type)
+        if self.user_id is not None:
+            plain["user_id"] = _check_text("user_id", self.user_id)
+        for name in ("correlation_id", "causation_id"):
+            if getattr(self, name) is not None:
+                _check_uuid(name, getattr(self, name))
+        for name in ("from_timestamp", "to_timestamp"):
+            if getattr(self, name) is not None:
+                plain[name] = _in_utc(name, getattr(self, name))
+        if self.data_contains is not None:
+            plain["data_contains"] = json.loads(payload.encode_object("data_contains", self.data_contains))
+        for name in ("after_sequence", "limit"):
+            check_count(name, getattr(self, name))
+        _check_choice("order_by", self.order_by, get_args(OrderColumn))
+        _check_choice("order_direction", self.order_direction, get_args(Direction))
+        self.__dict__.update(plain)
+
+    def __hash__(self) -> int:
+        return hash((self.aggregate_id, self.event_type, self.after_sequence))
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse what is neither None nor a whole number of 0 or more.
+
+    Raises:
+        InvalidEventError: the error names the argument.
+    """
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int of 0 or more")
+    if not 0 <= value <= MAX_SEQUENCE_NUMBER:
+        raise InvalidEventError(name, "is out of range", f"use 0 to {MAX_SEQUENCE_NUMBER}")
 
 
 def check_name(name: str, value: object) -> str:
@@ -163,6 +287,20 @@ def _check_version(name: str, value: object) -> int:
     if not 1 <= value <= MAX_VERSION:
         raise InvalidEventError(name, "is out of range", f"use 1 to {MAX_VERSION}")
     return int(value)
+
+
+def _check_types(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return check_name("event_type", value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(check_name(f"event_type[{place}]", each) for place, each in enumerate(value))
+    raise InvalidEventError("event_type", f"is {type(value).__name__}", "pass text, or a list of texts")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        allowed = ", ".join(f'"{choice}"' for choice in choices)
+        raise InvalidEventError(name, f"is {value!r:.60}", f"use one of {allowed}")
 
 
 def _check_uuid(name: str, value: object) -> None:

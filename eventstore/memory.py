@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from operator import attrgetter
 from uuid import UUID
 
+from eventstore import payload
 from eventstore.errors import VersionConflictError
-from eventstore.events import DomainEvent, check_name, utc_now
-from eventstore.store import check_versions, first_versions, known_batch
+from eventstore.events import (
+    MAX_VERSION,
+    DomainEvent,
+    EventQueryFilter,
+    EventSnapshot,
+    check_count,
+    check_name,
+    utc_now,
+)
+from eventstore.store import above_the_head, check_filter, check_snapshot, check_versions, first_versions, known_batch
 
 
 class InMemoryEventStore:
@@ -18,6 +30,7 @@ class InMemoryEventStore:
         self._log: list[DomainEvent] = []
         self._by_id: dict[UUID, DomainEvent] = {}
         self._streams: dict[str, list[DomainEvent]] = {}
+        self._snapshots: dict[str, dict[int, EventSnapshot]] = {}
         self._lock = threading.Lock()
 
     def append(self, event: DomainEvent) -> DomainEvent:
@@ -49,6 +62,26 @@ class InMemoryEventStore:
         last = len(stream) if to_version is None else to_version
         return [_copy(event) for event in stream if from_version <= event.version <= last]
 
+    def get_stream(
+        self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
+    ) -> Iterator[DomainEvent]:
+        """See `EventStore.get_stream`."""
+        return iter(self.get_by_aggregate(aggregate_id, from_version, to_version))
+
+    def get_by_type(self, event_type: str, limit: int | None = None) -> list[DomainEvent]:
+        """See `EventStore.get_by_type`."""
+        check_name("event_type", event_type)
+        return self.query(EventQueryFilter(event_type=event_type, limit=limit))
+
+    def query(self, filter: EventQueryFilter) -> list[DomainEvent]:
+        """See `EventStore.query`."""
+        check_filter(filter)
+        with self._lock:
+            log = list(self._log)
+        fitting = [event for event in log if _fits(event, filter)]
+        fitting.sort(key=attrgetter(filter.order_by, "sequence_number"), reverse=filter.order_direction == "DESC")
+        return [_copy(event) for event in islice(fitting, filter.limit)]
+
     def get_latest_version(self, aggregate_id: str) -> int:
         """See `EventStore.get_latest_version`."""
         check_name("aggregate_id", aggregate_id)
@@ -59,12 +92,63 @@ class InMemoryEventStore:
         """See `EventStore.exists`."""
         return self.get_latest_version(aggregate_id) > 0
 
+    def get_event_count(self, aggregate_id: str | None = None) -> int:
+        """See `EventStore.get_event_count`."""
+        if aggregate_id is not None:
+            return self.get_latest_version(aggregate_id)
+        with self._lock:
+            return len(self._log)
+
+    def high_water_mark(self) -> int:
+        """See `EventStore.high_water_mark`. Nothing is ever on its way here, so it is the last number."""
+        return self.get_event_count()
+
+    def save_snapshot(self, snapshot: EventSnapshot) -> None:
+        """See `EventStore.save_snapshot`."""
+        check_snapshot(snapshot)
+        with self._lock:
+            if snapshot.version > len(self._streams.get(snapshot.aggregate_id, [])):
+                raise above_the_head(snapshot)
+            self._snapshots.setdefault(snapshot.aggregate_id, {})[snapshot.version] = replace(snapshot)
+
+    def get_latest_snapshot(self, aggregate_id: str) -> EventSnapshot | None:
+        """See `EventStore.get_latest_snapshot`."""
+        return self.get_snapshot_at_version(aggregate_id, MAX_VERSION)
+
+    def get_snapshot_at_version(self, aggregate_id: str, version: int) -> EventSnapshot | None:
+        """See `EventStore.get_snapshot_at_version`."""
+        check_name("aggregate_id", aggregate_id)
+        check_count("version", version)
+        with self._lock:
+            saved = self._snapshots.get(aggregate_id, {})
+            newest = max((each for each in saved if each <= version), default=None)
+            return None if newest is None else replace(saved[newest])
+
     def _write(self, event: DomainEvent) -> DomainEvent:
         stored = event.as_stored(len(self._log) + 1, utc_now())
         self._log.append(stored)
         self._by_id[stored.id] = stored
         self._streams.setdefault(stored.aggregate_id, []).append(stored)
         return stored
+
+
+def _fits(event: DomainEvent, filter: EventQueryFilter) -> bool:
+    """Whether an event fits every field that the filter gives."""
+    types = (filter.event_type,) if isinstance(filter.event_type, str) else filter.event_type
+    equal = (
+        (filter.aggregate_id, event.aggregate_id),
+        (filter.user_id, event.metadata.user_id),
+        (filter.correlation_id, event.metadata.correlation_id),
+        (filter.causation_id, event.metadata.causation_id),
+    )
+    return (
+        all(wanted is None or wanted == got for wanted, got in equal)
+        and (types is None or event.event_type in types)
+        and (filter.from_timestamp is None or filter.from_timestamp <= event.event_timestamp)
+        and (filter.to_timestamp is None or event.event_timestamp <= filter.to_timestamp)
+        and (filter.data_contains is None or payload.contains(event.event_data, filter.data_contains))
+        and (filter.after_sequence is None or (event.sequence_number or 0) > filter.after_sequence)
+    )
 
 
 def _copy(event: DomainEvent) -> DomainEvent:

@@ -34,23 +34,27 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _PERHAPS_TOO_LARGE = re.compile(r"\d{16}|\de\+")
 
 
+def encode_object(field: str, value: Any) -> str:
+    """Check a payload, which has to be a JSON object, and return it as JSON text. See `encode`."""
+    if not isinstance(value, dict):
+        raise InvalidEventError(field, f"is {type(value).__name__}, not a JSON object", "pass a dict with text keys")
+    return encode(field, value)
+
+
 def encode(field: str, value: Any) -> str:
-    """Check a payload and return it as JSON text.
+    """Check a value and return it as JSON text.
 
     Args:
         field: the name to use in errors, e.g. `"event_data"`.
-        value: a JSON object: a dict with text keys whose values are text, integers, floats, booleans, None, and
-            lists and dicts of these.
+        value: text, an integer, a float, a boolean, None, or a list or a dict with text keys of such values.
 
     Returns:
         The JSON text. `json.loads` of it equals `value`, and so does what PostgreSQL gives back for it as jsonb.
 
     Raises:
-        InvalidEventError: the value is no JSON object, is too large (over 1,000,000 bytes as JSON) or too deep (over
-            64 levels), or holds something that would not read back equal.
+        InvalidEventError: the value is too large (over 1,000,000 bytes as JSON) or too deep (over 64 levels), or holds
+            something that would not read back equal.
     """
-    if not isinstance(value, dict):
-        raise InvalidEventError(field, f"is {type(value).__name__}, not a JSON object", "pass a dict with text keys")
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
@@ -76,6 +80,21 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Whether one JSON value contains another as jsonb's operator `@>` sees it.
+
+    An object contains those that have some of its keys with values that are contained in its own; a list contains
+    those whose every item is contained in one of its own items, in any order.
+
+    Source: PostgreSQL's manual, section 8.14.3.
+    """
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and contains(whole[key], part[key]) for key in part)
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(contains(own, item) for own in whole) for item in part)
+    return same(whole, part)
 
 
 def _walk(where: str, value: Any, depth: int) -> None:

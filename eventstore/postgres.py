@@ -1,95 +1,26 @@
-"""The store on PostgreSQL: append with a version check, and read."""
+"""The store on PostgreSQL."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
+from psycopg.errors import ForeignKeyViolation
 
-from eventstore.database import Connections, install
-from eventstore.errors import EventStoreError, VersionConflictError
-from eventstore.events import DomainEvent, EventMetadata, check_name
-from eventstore.store import check_versions, first_versions, known_batch
+from eventstore import reading
+from eventstore.appending import Appending, open_read_committed, refuse_unfit_to_join
+from eventstore.database import Connections, in_our_words, install
+from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot, check_count, check_name
+from eventstore.reading import event_from, rows
+from eventstore.store import above_the_head, check_filter, check_snapshot, check_versions, first_versions
 
-# How often an append is tried again whose conflict had vanished when we looked. Each time, another append of the
-# same stream must have been in flight; more often than this in a row does not happen.
-MAX_ATTEMPTS = 20
-
-# Somebody else was faster, or two batches that name the same ids in different orders wait for each other.
-LOST_RACES = (UniqueViolation, SerializationFailure, DeadlockDetected)
-
-# The batch comes as one array per column, so that this is one statement, prepared once, for any number of events.
-#   heads  which version each aggregate of the batch must go on from
-#   turn   lets batches that name several aggregates queue up in the same order, so that they cannot deadlock: 64
-#          locks for all streams together, because one lock for each stream would exhaust the server's lock table
-#   ready  is true when every aggregate goes on exactly where its stream ends: all or nothing
-# Two transactions may still pass the check at the same moment. Then the unique key on (aggregate_id, version) lets
-# only one of them in.
-APPEND = """
-WITH batch AS MATERIALIZED (
-    SELECT *
-    FROM unnest(
-        %b::uuid[], %b::text[], %b::text[], %b::int[], %b::text[]::jsonb[], %b::int[], %b::timestamptz[],
-        %b::uuid[], %b::uuid[], %b::text[]
-    ) WITH ORDINALITY AS b (
-        id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
-        causation_id, correlation_id, user_id, place
-    )
-),
-heads AS MATERIALIZED (
-    SELECT aggregate_id, min(version) - 1 AS version FROM batch GROUP BY aggregate_id
-),
-turn AS MATERIALIZED (
-    SELECT count(pg_advisory_xact_lock(20251, bucket)) AS taken
-    FROM (SELECT DISTINCT hashtext(aggregate_id) & 63 AS bucket FROM heads WHERE %b ORDER BY bucket) AS buckets
-),
-ready AS MATERIALIZED (
-    SELECT (SELECT taken FROM turn) >= 0 AND NOT EXISTS (
-        SELECT FROM heads
-        WHERE version <> (
-            SELECT coalesce(max(stored.version), 0)
-            FROM domain_events AS stored
-            WHERE stored.aggregate_id = heads.aggregate_id
-        )
-    ) AS yes
-)
-INSERT INTO domain_events (
-    id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
-    causation_id, correlation_id, user_id
-)
-SELECT
-    id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
-    causation_id, correlation_id, user_id
-FROM batch
-WHERE (SELECT yes FROM ready)
-ORDER BY place
-RETURNING sequence_number, recorded_at
-"""
-
-GET_BY_IDS = """
-SELECT id, event_type, aggregate_id, version, event_data::text, schema_version, event_timestamp,
-       causation_id, correlation_id, user_id, sequence_number, recorded_at
-FROM domain_events
-WHERE id = ANY (%b::uuid[])
-"""
-
-GET_BY_AGGREGATE = """
-SELECT id, event_type, aggregate_id, version, event_data::text, schema_version, event_timestamp,
-       causation_id, correlation_id, user_id, sequence_number, recorded_at
-FROM domain_events
-WHERE aggregate_id = %b AND version >= %b AND version <= coalesce(%b, 2147483647)
-ORDER BY version
-"""
-
-GET_LATEST_VERSIONS = """
-SELECT aggregate_id, (SELECT coalesce(max(version), 0) FROM domain_events AS e WHERE e.aggregate_id = a.aggregate_id)
-FROM unnest(%b::text[]) AS a (aggregate_id)
-"""
+# A stream is read page by page: enough for a hand of poker at first, then more, as long as the events are small.
+FIRST_PAGE = 32
+LARGEST_PAGE = 1_000
+PAGE_BYTES = 4_000_000
 
 
 def connect(url: str | None = None, *, schema: str = "public") -> PostgresEventStore:
@@ -124,18 +55,43 @@ class PostgresEventStore:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._appending = Appending(connections.schema)
 
-    def append(self, event: DomainEvent) -> DomainEvent:
-        """See `EventStore.append`. One round trip where nobody else is in the way."""
-        return self.append_many([event])[0]
+    def append(self, event: DomainEvent, *, connection: psycopg.Connection | None = None) -> DomainEvent:
+        """See `EventStore.append`. One round trip where nobody else is in the way.
 
-    def append_many(self, events: Iterable[DomainEvent]) -> list[DomainEvent]:
-        """See `EventStore.append_many`. One statement, whatever the number of events."""
+        Args:
+            event: the event to write.
+            connection: join the transaction that is open on this connection; see `append_many`.
+        """
+        return self.append_many([event], connection=connection)[0]
+
+    def append_many(
+        self, events: Iterable[DomainEvent], *, connection: psycopg.Connection | None = None
+    ) -> list[DomainEvent]:
+        """See `EventStore.append_many`. One statement, whatever the number of events.
+
+        Args:
+            events: the events to write.
+            connection: join the transaction that is open on this connection to the same database. Then the events are
+                written when that transaction commits, and vanish when it is rolled back. An error leaves the
+                transaction usable and without the events. A connection without autocommit that has no open
+                transaction gets one.
+
+        Raises:
+            InvalidEventError: the connection is idle in autocommit mode, in a failed transaction, above READ
+                COMMITTED, in pipeline mode, or none at all.
+        """
         batch = list(events)
         firsts = first_versions(batch)
-        if not batch:
-            return []
-        return self._connections.run(lambda connection: _append(connection, batch, firsts))
+        if connection is None:
+            if not batch:
+                return []
+            return self._connections.run(lambda own: self._appending.append(own, batch, firsts))
+        refuse_unfit_to_join(connection)
+        with in_our_words(connection):
+            open_read_committed(connection)
+            return self._appending.append(connection, batch, firsts, joined=True) if batch else []
 
     def get_by_aggregate(
         self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
@@ -143,18 +99,70 @@ class PostgresEventStore:
         """See `EventStore.get_by_aggregate`."""
         check_name("aggregate_id", aggregate_id)
         check_versions(from_version, to_version)
-        rows = self._select(GET_BY_AGGREGATE, (aggregate_id, from_version, to_version))
-        return [_event(row) for row in rows]
+        found = self._select(reading.GET_BY_AGGREGATE, aggregate_id, from_version, to_version, None)
+        return [event_from(row) for row in found]
+
+    def get_stream(
+        self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
+    ) -> Iterator[DomainEvent]:
+        """See `EventStore.get_stream`. Read page by page: between two pages no connection is held."""
+        check_name("aggregate_id", aggregate_id)
+        check_versions(from_version, to_version)
+        return self._pages(aggregate_id, from_version, to_version)
+
+    def get_by_type(self, event_type: str, limit: int | None = None) -> list[DomainEvent]:
+        """See `EventStore.get_by_type`."""
+        check_name("event_type", event_type)
+        return self.query(EventQueryFilter(event_type=event_type, limit=limit))
+
+    def query(self, filter: EventQueryFilter) -> list[DomainEvent]:
+        """See `EventStore.query`."""
+        check_filter(filter)
+        return self._connections.run(lambda connection: reading.query_events(connection, filter))
 
     def get_latest_version(self, aggregate_id: str) -> int:
         """See `EventStore.get_latest_version`."""
         check_name("aggregate_id", aggregate_id)
-        [(_, version)] = self._select(GET_LATEST_VERSIONS, ([aggregate_id],))
-        return int(version)
+        return self._number(reading.GET_LATEST_VERSION, aggregate_id)
 
     def exists(self, aggregate_id: str) -> bool:
         """See `EventStore.exists`."""
         return self.get_latest_version(aggregate_id) > 0
+
+    def get_event_count(self, aggregate_id: str | None = None) -> int:
+        """See `EventStore.get_event_count`."""
+        if aggregate_id is None:
+            return self._number(reading.COUNT_ALL)
+        check_name("aggregate_id", aggregate_id)
+        return self._number(reading.COUNT_STREAM, aggregate_id)
+
+    def high_water_mark(self) -> int:
+        """See `EventStore.high_water_mark`."""
+        return self._number(reading.HIGH_WATER_MARK)
+
+    def save_snapshot(self, snapshot: EventSnapshot) -> None:
+        """See `EventStore.save_snapshot`."""
+        check_snapshot(snapshot)
+        values = (snapshot.aggregate_id, snapshot.version, snapshot.state_json, snapshot.schema_version)
+
+        def save(connection: psycopg.Connection) -> None:
+            try:
+                rows(connection, reading.SAVE_SNAPSHOT, values)
+            except ForeignKeyViolation:
+                raise above_the_head(snapshot) from None
+
+        self._connections.run(save)
+
+    def get_latest_snapshot(self, aggregate_id: str) -> EventSnapshot | None:
+        """See `EventStore.get_latest_snapshot`."""
+        return self.get_snapshot_at_version(aggregate_id, MAX_VERSION)
+
+    def get_snapshot_at_version(self, aggregate_id: str, version: int) -> EventSnapshot | None:
+        """See `EventStore.get_snapshot_at_version`."""
+        check_name("aggregate_id", aggregate_id)
+        check_count("version", version)
+        found = self._select(reading.GET_SNAPSHOT, aggregate_id, version)
+        return reading.snapshot_from(found[0]) if found else None
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
@@ -182,88 +190,19 @@ class PostgresEventStore:
     ) -> None:
         self.close()
 
-    def _select(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        return self._connections.run(lambda connection: _rows(connection, statement, parameters))
+    def _pages(self, aggregate_id: str, from_version: int, to_version: int | None) -> Iterator[DomainEvent]:
+        size = FIRST_PAGE
+        while True:
+            page = self._select(reading.GET_BY_AGGREGATE, aggregate_id, from_version, to_version, size)
+            yield from map(event_from, page)
+            if len(page) < size:
+                return
+            from_version = page[-1][3] + 1
+            size = max(1, min(LARGEST_PAGE, PAGE_BYTES * size // sum(len(row[4]) for row in page)))
 
+    def _select(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self._connections.run(lambda connection: rows(connection, statement, parameters))
 
-def _append(connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]) -> list[DomainEvent]:
-    columns = _columns(batch, several_streams=len(firsts) > 1)
-    for _ in range(MAX_ATTEMPTS):
-        try:
-            rows = _rows(connection, APPEND, columns)
-        except LOST_RACES:
-            rows = []
-        if rows:
-            return [event.as_stored(number, moment) for event, (number, moment) in zip(batch, rows, strict=True)]
-        stored = _why_not(connection, batch, firsts)
-        if stored:
-            return stored
-    raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
-
-
-def _why_not(connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]) -> list[DomainEvent]:
-    """Find out why nothing was written, in statements that see what has been committed meanwhile.
-
-    The ids come first: an append that is sent again after a lost answer has the old version too, and is no conflict.
-
-    Returns:
-        The stored events, if this batch was stored before. An empty list, if the reason has vanished: then the
-        version check had looked just before somebody else's append became visible, and is worth trying again.
-
-    Raises:
-        DuplicateEventError, VersionConflictError: the reason.
-    """
-    rows = _rows(connection, GET_BY_IDS, ([event.id for event in batch],))
-    stored = known_batch(batch, {event.id: event for event in map(_event, rows)})
-    if stored:
-        return stored
-    latest = dict(_rows(connection, GET_LATEST_VERSIONS, (list(firsts),)))
-    for aggregate_id, first in firsts.items():
-        if first != latest[aggregate_id] + 1:
-            raise VersionConflictError(aggregate_id, first, latest[aggregate_id])
-    return []
-
-
-def _columns(batch: list[DomainEvent], several_streams: bool) -> list[object]:
-    """The parameters of `APPEND`: one list per column, and whether the streams need to queue up."""
-    return [
-        [event.id for event in batch],
-        [event.event_type for event in batch],
-        [event.aggregate_id for event in batch],
-        [event.version for event in batch],
-        [event.payload_json for event in batch],
-        [event.schema_version for event in batch],
-        [event.event_timestamp for event in batch],
-        [event.metadata.causation_id for event in batch],
-        [event.metadata.correlation_id for event in batch],
-        [event.metadata.user_id for event in batch],
-        several_streams,
-    ]
-
-
-def _rows(connection: psycopg.Connection, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-    # Prepared at the first use and binary both ways: half the time of a text round trip for a batch of events.
-    return connection.execute(statement, parameters, prepare=True, binary=True).fetchall()
-
-
-def _event(row: tuple[Any, ...]) -> DomainEvent:
-    """An event from a row. What the store holds was checked on its way in, so the checks are not run again."""
-    try:
-        event_data = json.loads(row[4])
-    except ValueError as error:  # written around the store: a number of more digits than Python reads
-        raise EventStoreError(f"event {row[0]} cannot be read: {error}") from None
-    event = object.__new__(DomainEvent)
-    event.__dict__.update(
-        id=row[0],
-        event_type=row[1],
-        aggregate_id=row[2],
-        version=row[3],
-        event_data=event_data,
-        _json=row[4],
-        schema_version=row[5],
-        event_timestamp=row[6],
-        metadata=EventMetadata(causation_id=row[7], correlation_id=row[8], user_id=row[9]),
-        sequence_number=row[10],
-        recorded_at=row[11],
-    )
-    return event
+    def _number(self, statement: str, *parameters: object) -> int:
+        [(number,)] = self._select(statement, *parameters)
+        return int(number)

@@ -1,11 +1,16 @@
-"""From facts to a state."""
+"""From facts to a state, with and without snapshots, and at any moment of the past."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import takewhile
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
-from eventstore.events import DomainEvent
+from eventstore.errors import InvalidEventError
+from eventstore.events import DomainEvent, EventSnapshot
+from eventstore.store import EventStore
 
 State = TypeVar("State")
 
@@ -26,3 +31,123 @@ def replay(events: Iterable[DomainEvent], apply: Callable[[State, DomainEvent], 
     for event in events:
         state = apply(state, event)
     return state
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+class Repository(Generic[State]):
+    """Loads the state of aggregates, from the newest snapshot that fits and the events after it.
+
+    A snapshot is a cache: a state is the same with and without it. One of another schema version is ignored.
+
+    Args:
+        store: where the events and the snapshots are.
+        apply: see `replay`.
+        initial: see `replay`.
+        schema_version: the version of the shape of the state; raise it whenever `apply` or the state changes.
+        snapshot_after: save a snapshot when `load` had to replay so many events; None to save none. A low number saves
+            often and loads fast. It counts what loading has cost, so an aggregate that nobody loads is never saved.
+        dump: turns a state into a value that JSON can hold, for a snapshot.
+        restore: turns such a value back into an equal state.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        apply: Callable[[State, DomainEvent], State],
+        initial: State,
+        schema_version: int = 1,
+        *,
+        snapshot_after: int | None = None,
+        dump: Callable[[State], Any] = _as_it_is,
+        restore: Callable[[Any], State] = _as_it_is,
+    ) -> None:
+        self._store = store
+        self._apply = apply
+        self._initial = initial
+        self._schema_version = schema_version
+        self._snapshot_after = snapshot_after
+        self._dump = dump
+        self._restore = restore
+
+    def load(self, aggregate_id: str) -> State:
+        """The state after the newest event; the initial state for an aggregate without events.
+
+        Raises:
+            InvalidEventError: an aggregate id that no event can have, or a state that JSON cannot hold and that should
+                be saved.
+            StoreUnavailableError: the server is away.
+        """
+        state, version = self._start(self._store.get_latest_snapshot(aggregate_id))
+        replayed = 0
+        for event in self._store.get_stream(aggregate_id, version + 1):
+            state, version, replayed = self._apply(state, event), event.version, replayed + 1
+        if self._snapshot_after is not None and replayed >= max(1, self._snapshot_after):
+            self._store.save_snapshot(
+                EventSnapshot(
+                    aggregate_id=aggregate_id,
+                    version=version,
+                    state=self._dump(state),
+                    schema_version=self._schema_version,
+                )
+            )
+        return state
+
+    def load_at(
+        self,
+        aggregate_id: str,
+        version: int | None = None,
+        *,
+        sequence_number: int | None = None,
+        recorded_at: datetime | None = None,
+        event_timestamp: datetime | None = None,
+    ) -> State:
+        """The state at a point of the past. Say which point in exactly one of four ways.
+
+        Args:
+            aggregate_id: whose state.
+            version: after this event of the stream. Exact, and the only way that snapshots make faster.
+            sequence_number: after this event of the log. Exact, also over several aggregates, for numbers up to the
+                high-water mark: asking again always gives the same answer.
+            recorded_at: what the store knew at this moment. As exact as the server's clock, and only once the
+                transactions of that moment have ended.
+            event_timestamp: before the first event that happened after this moment. As exact as the clocks of the
+                writers: where one was wrong, the state ends there.
+
+        Returns:
+            The state; the newest one for a point beyond the last event, the initial one for a point before the first.
+
+        Raises:
+            InvalidEventError: none of the four or more than one, or an aggregate id or version that no event can have.
+            StoreUnavailableError: the server is away.
+        """
+        points = {
+            "version": version,
+            "sequence_number": sequence_number,
+            "recorded_at": recorded_at,
+            "event_timestamp": event_timestamp,
+        }
+        given = {field: point for field, point in points.items() if point is not None}
+        if len(given) != 1:
+            raise InvalidEventError(
+                "version", f"and its like: {len(given)} were given", f"pass exactly one of {', '.join(points)}"
+            )
+        if version is not None:
+            state, start = self._start(self._store.get_snapshot_at_version(aggregate_id, version))
+            return replay(self._store.get_stream(aggregate_id, start + 1, version), self._apply, state)
+        [(field, point)] = given.items()
+        return replay(_until(self._store.get_stream(aggregate_id), field, point), self._apply, self._initial)
+
+    def _start(self, snapshot: EventSnapshot | None) -> tuple[State, int]:
+        """The state to start from, and its version."""
+        if snapshot is None or snapshot.schema_version != self._schema_version:
+            return self._initial, 0
+        return self._restore(snapshot.state), snapshot.version
+
+
+def _until(events: Iterable[DomainEvent], field: str, point: Any) -> Iterator[DomainEvent]:
+    """The events before the first one that lies beyond a point. A prefix of the stream: a state with holes is none."""
+    read = attrgetter(field)
+    return takewhile(lambda event: read(event) <= point, events)

@@ -6,14 +6,14 @@ Below the promises stand the checks of a batch that need no store, which both cl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Protocol
 from uuid import UUID
 
 from eventstore import payload
 from eventstore.errors import DuplicateEventError, InvalidEventError, VersionConflictError
-from eventstore.events import DomainEvent
+from eventstore.events import DomainEvent, EventQueryFilter, EventSnapshot
 
 
 class EventStore(Protocol):
@@ -76,12 +76,99 @@ class EventStore(Protocol):
         """
         ...
 
+    def get_stream(
+        self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
+    ) -> Iterator[DomainEvent]:
+        """The same events as `get_by_aggregate`, one after the other: memory does not grow with the stream.
+
+        What is appended while the iterator is on its way may be part of it. Arguments and errors are those of
+        `get_by_aggregate`; wrong arguments are refused at the call, not at the first event.
+        """
+        ...
+
+    def get_by_type(self, event_type: str, limit: int | None = None) -> list[DomainEvent]:
+        """The events of one type in the order of the log.
+
+        Args:
+            event_type: the type wanted.
+            limit: at most so many events, from the start of the log; None for all.
+
+        Returns:
+            The events; an empty list where there are none.
+
+        Raises:
+            InvalidEventError: a type that no event can have, or a limit that is no whole number of 0 or more.
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
+    def query(self, filter: EventQueryFilter) -> list[DomainEvent]:
+        """The events that fit a filter, in the order that it asks for.
+
+        Args:
+            filter: which events, in which order, and how many; an empty filter asks for the whole log.
+
+        Returns:
+            The events; an empty list where none fits.
+
+        Raises:
+            InvalidEventError: this is no `EventQueryFilter`.
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
     def get_latest_version(self, aggregate_id: str) -> int:
         """The version of the newest event of an aggregate, 0 if it has none. Raises as `get_by_aggregate` does."""
         ...
 
     def exists(self, aggregate_id: str) -> bool:
         """Whether an aggregate has at least one event. Raises as `get_by_aggregate` does."""
+        ...
+
+    def get_event_count(self, aggregate_id: str | None = None) -> int:
+        """How many events there are in the log, or of one aggregate. Raises as `get_by_aggregate` does."""
+        ...
+
+    def high_water_mark(self) -> int:
+        """The highest sequence number up to which no event can still appear, 0 for an empty log.
+
+        A number is drawn before its transaction commits, so a higher number may be seen before a lower one. A reader
+        who follows the log reads up to this mark, and goes on from there the next time. See `sql/100_order.sql`.
+
+        Raises:
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
+    def save_snapshot(self, snapshot: EventSnapshot) -> None:
+        """Keep the state of an aggregate at one version, beside those of other versions.
+
+        A snapshot of the same aggregate and version is replaced.
+
+        Args:
+            snapshot: what to keep.
+
+        Raises:
+            InvalidEventError: its version has not been written yet, or this is no `EventSnapshot`.
+            StoreUnavailableError: the server is away.
+        """
+        ...
+
+    def get_latest_snapshot(self, aggregate_id: str) -> EventSnapshot | None:
+        """The snapshot of the highest version, None if there is none. Raises as `get_by_aggregate` does."""
+        ...
+
+    def get_snapshot_at_version(self, aggregate_id: str, version: int) -> EventSnapshot | None:
+        """The newest snapshot at or below a version, None if there is none.
+
+        Args:
+            aggregate_id: whose state.
+            version: a whole number of 0 or more.
+
+        Raises:
+            InvalidEventError: an aggregate id or a version that no snapshot can have.
+            StoreUnavailableError: the server is away.
+        """
         ...
 
 
@@ -95,6 +182,32 @@ def check_versions(from_version: object, to_version: object) -> None:
         whole = isinstance(bound, int) and not isinstance(bound, bool)
         if not (whole or (bound is None and name == "to_version")):
             raise InvalidEventError(name, f"is {type(bound).__name__}, not a whole number", "pass an int")
+
+
+def check_filter(filter: object) -> None:
+    """Refuse what is no filter.
+
+    Raises:
+        InvalidEventError: it says what to pass.
+    """
+    if not isinstance(filter, EventQueryFilter):
+        raise InvalidEventError("filter", f"is {type(filter).__name__}", "pass EventQueryFilter(...)")
+
+
+def check_snapshot(snapshot: object) -> None:
+    """Refuse what is no snapshot.
+
+    Raises:
+        InvalidEventError: it says what to pass.
+    """
+    if not isinstance(snapshot, EventSnapshot):
+        raise InvalidEventError("snapshot", f"is {type(snapshot).__name__}", "pass EventSnapshot(...)")
+
+
+def above_the_head(snapshot: EventSnapshot) -> InvalidEventError:
+    """The error for a snapshot of a version that has not been written yet."""
+    problem = f"is {snapshot.version}, which {snapshot.aggregate_id} has not reached yet"
+    return InvalidEventError("version", problem, "save the state at a version that is stored")
 
 
 def first_versions(events: list[DomainEvent]) -> dict[str, int]:

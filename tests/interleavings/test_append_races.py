@@ -71,7 +71,7 @@ def test_a_conflict_that_has_vanished_when_we_look_is_no_conflict(store: eventst
     """The batch has looked at the streams and waits for its turn; meanwhile the event before it is written."""
     with ThreadPoolExecutor(1) as thread, store.connection() as third, store.connection() as watcher:
         with third.transaction():
-            third.execute("SELECT pg_advisory_xact_lock(20251, bucket) FROM generate_series(0, 63) AS bucket")
+            third.execute("SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(0, 63) AS bucket")
             batch = thread.submit(store.append_many, [event("hand", 2), event("other", 1)])
             wait_for_blocked_backends(watcher, 1)
             store.append(event("hand", 1))

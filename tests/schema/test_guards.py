@@ -112,7 +112,7 @@ def test_nobody_chooses_a_sequence_number(store: eventstore.PostgresEventStore) 
     [
         "UPDATE domain_events SET event_data = '{}'",
         "DELETE FROM domain_events",
-        "TRUNCATE domain_events",
+        "TRUNCATE domain_events CASCADE",
         "TRUNCATE domain_events RESTART IDENTITY CASCADE",
         "UPDATE domain_events SET version = 2 WHERE false",
     ],

@@ -1,0 +1,226 @@
+"""The append path: one statement that checks and writes, and what follows when it wrote nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from eventstore.errors import EventStoreError, InvalidEventError, VersionConflictError
+from eventstore.events import DomainEvent
+from eventstore.reading import event_from, rows
+from eventstore.store import known_batch
+
+# How often an append is tried again whose conflict had vanished when we looked. Each time, another append of the
+# same stream must have been in flight; more often than this in a row does not happen.
+MAX_ATTEMPTS = 20
+
+# Somebody else was faster, or two batches that name the same ids in different orders wait for each other.
+LOST_RACES = (UniqueViolation, SerializationFailure, DeadlockDetected)
+
+# The batch comes as one array per column, so that this is one statement, prepared once, for any number of events.
+#   heads  which version each aggregate of the batch must go on from
+#   turn   lets batches that name several aggregates queue up in the same order, so that they cannot deadlock: 64
+#          locks for all streams together, because one lock for each stream would exhaust the server's lock table
+#   ready  is true when every aggregate goes on exactly where its stream ends: all or nothing
+# Two transactions may still pass the check at the same moment. Then the unique key on (aggregate_id, version) lets
+# only one of them in. The lock number 2026 lies below 16384, where no table's oid is, so that these locks never meet
+# those in which `sql/100_order.sql` publishes floors. They are taken after those: the trigger comes first.
+APPEND = """
+WITH batch AS MATERIALIZED (
+    SELECT *
+    FROM unnest(
+        %b::uuid[], %b::text[], %b::text[], %b::int[], %b::text[]::jsonb[], %b::int[], %b::timestamptz[],
+        %b::uuid[], %b::uuid[], %b::text[]
+    ) WITH ORDINALITY AS b (
+        id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
+        causation_id, correlation_id, user_id, place
+    )
+),
+heads AS MATERIALIZED (
+    SELECT aggregate_id, min(version) - 1 AS version FROM batch GROUP BY aggregate_id
+),
+turn AS MATERIALIZED (
+    SELECT count(pg_advisory_xact_lock(2026, bucket)) AS taken
+    FROM (SELECT DISTINCT hashtext(aggregate_id) & 63 AS bucket FROM heads WHERE %b ORDER BY bucket) AS buckets
+),
+ready AS MATERIALIZED (
+    SELECT (SELECT taken FROM turn) >= 0 AND NOT EXISTS (
+        SELECT FROM heads
+        WHERE version <> (
+            SELECT coalesce(max(stored.version), 0)
+            FROM {schema}.domain_events AS stored
+            WHERE stored.aggregate_id = heads.aggregate_id
+        )
+    ) AS yes
+)
+INSERT INTO {schema}.domain_events (
+    id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
+    causation_id, correlation_id, user_id
+)
+SELECT
+    id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
+    causation_id, correlation_id, user_id
+FROM batch
+WHERE (SELECT yes FROM ready)
+ORDER BY place
+RETURNING sequence_number, recorded_at
+"""
+
+GET_BY_IDS = """
+SELECT id, event_type, aggregate_id, version, event_data::text, schema_version, event_timestamp,
+       causation_id, correlation_id, user_id, sequence_number, recorded_at
+FROM {schema}.domain_events
+WHERE id = ANY (%b::uuid[])
+"""
+
+GET_LATEST_VERSIONS = """
+SELECT
+    wanted.aggregate_id,
+    (
+        SELECT coalesce(max(event.version), 0)
+        FROM {schema}.domain_events AS event
+        WHERE event.aggregate_id = wanted.aggregate_id
+    )
+FROM unnest(%b::text[]) AS wanted (aggregate_id)
+"""
+
+
+class Appending:
+    """The way of an event into the log.
+
+    Its statements name the schema, because they also run on connections of callers, which may look elsewhere first.
+    """
+
+    def __init__(self, schema: str) -> None:
+        # A percent sign in the name would look like a parameter to the driver.
+        name = sql.SQL(sql.Identifier(schema).as_string().replace("%", "%%"))
+        self._append, self._get_by_ids, self._get_latest_versions = (
+            sql.SQL(statement).format(schema=name).as_string()
+            for statement in (APPEND, GET_BY_IDS, GET_LATEST_VERSIONS)
+        )
+
+    def append(
+        self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int], joined: bool = False
+    ) -> list[DomainEvent]:
+        """Write a batch, or find out why not.
+
+        Args:
+            connection: a connection in autocommit mode, or one with an open transaction.
+            batch: one event or more.
+            firsts: the first version that the batch holds of each aggregate.
+            joined: whether the open transaction is a caller's, and has to stay usable.
+        """
+        attempt = self._attempt_within_savepoint if joined else self._attempt
+        columns = _columns(batch, several_streams=len(firsts) > 1)
+        for _ in range(MAX_ATTEMPTS):
+            written = attempt(connection, columns)
+            if written:
+                return [
+                    event.as_stored(number, moment.astimezone(UTC))
+                    for event, (number, moment) in zip(batch, written, strict=True)
+                ]
+            stored = self._why_not(connection, batch, firsts)
+            if stored:
+                return stored
+        raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
+
+    def _attempt(self, connection: psycopg.Connection, columns: list[object]) -> list[tuple[Any, ...]]:
+        """Number and time of each event, or nothing where the check failed or somebody else was faster."""
+        try:
+            return rows(connection, self._append, columns)
+        except LOST_RACES:
+            return []
+
+    def _attempt_within_savepoint(self, connection: psycopg.Connection, columns: list[object]) -> list[tuple[Any, ...]]:
+        # A deadlock is not tried again here: the caller's own locks are part of it, and stay until the caller ends.
+        try:
+            with connection.transaction() as savepoint:
+                written = rows(connection, self._append, columns)
+                if not written:
+                    raise psycopg.Rollback(savepoint)  # gives the locks back that the attempt has taken
+                return written
+        except UniqueViolation:
+            pass
+        return []
+
+    def _why_not(
+        self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]
+    ) -> list[DomainEvent]:
+        """Find out why nothing was written, in statements that see what has been committed meanwhile.
+
+        The ids come first: an append that is sent again after a lost answer has the old version too, and is no
+        conflict.
+
+        Returns:
+            The stored events, if this batch was stored before. An empty list, if the reason has vanished: then the
+            version check had looked just before somebody else's append became visible, and is worth trying again.
+
+        Raises:
+            DuplicateEventError, VersionConflictError: the reason.
+        """
+        found = rows(connection, self._get_by_ids, ([event.id for event in batch],))
+        stored = known_batch(batch, {event.id: event for event in map(event_from, found)})
+        if stored:
+            return stored
+        latest = dict(rows(connection, self._get_latest_versions, (list(firsts),)))
+        for aggregate_id, first in firsts.items():
+            if first != latest[aggregate_id] + 1:
+                raise VersionConflictError(aggregate_id, first, latest[aggregate_id])
+        return []
+
+
+def _columns(batch: list[DomainEvent], several_streams: bool) -> list[object]:
+    """The parameters of `APPEND`: one list per column, and whether the streams need to queue up."""
+    return [
+        [event.id for event in batch],
+        [event.event_type for event in batch],
+        [event.aggregate_id for event in batch],
+        [event.version for event in batch],
+        [event.payload_json for event in batch],
+        [event.schema_version for event in batch],
+        [event.event_timestamp for event in batch],
+        [event.metadata.causation_id for event in batch],
+        [event.metadata.correlation_id for event in batch],
+        [event.metadata.user_id for event in batch],
+        several_streams,
+    ]
+
+
+def refuse_unfit_to_join(connection: object) -> None:
+    """Refuse a caller's connection on which an append would not be part of a transaction of the caller's."""
+    if not isinstance(connection, psycopg.Connection):
+        raise InvalidEventError("connection", f"is {type(connection).__name__}", "pass a psycopg.Connection")
+    status = connection.info.transaction_status
+    if connection.autocommit and status is TransactionStatus.IDLE:
+        raise InvalidEventError(
+            "connection",
+            "is in autocommit mode and has no open transaction",
+            "write 'with connection.transaction():' around the append, or leave the connection out",
+        )
+    if status is TransactionStatus.INERROR:
+        raise InvalidEventError("connection", "is in a transaction that has failed", "roll it back first")
+    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        raise InvalidEventError("connection", "is in pipeline mode", "append outside of the pipeline")
+
+
+def open_read_committed(connection: psycopg.Connection) -> None:
+    """Make sure that a transaction is open, and that each of its statements sees what others have committed.
+
+    Without the first, psycopg would take `connection.transaction()` for a whole transaction, and commit it. Without
+    the second, nobody could tell a conflict from an old view of the log.
+    """
+    was_idle = connection.info.transaction_status is TransactionStatus.IDLE
+    [(isolation,)] = rows(connection, "SHOW transaction_isolation")
+    if isolation not in ("read committed", "read uncommitted"):  # which are the same in PostgreSQL
+        if was_idle:
+            connection.rollback()
+        raise InvalidEventError(
+            "connection",
+            f"is in a transaction at {isolation.upper()}, which does not see what others append meanwhile",
+            "append at READ COMMITTED",
+        )

@@ -1,0 +1,65 @@
+-- Reading the log without losing events.
+--
+-- A number is drawn when an event is inserted, and seen when its transaction commits. So 8 may be seen while 7 is
+-- still on its way, and a reader who goes on from 8 would never see 7. The cure has two halves.
+--
+-- Writers: before a transaction draws its first number, it publishes its floor, the last number drawn so far. All its
+-- own numbers will be higher. The floor is the second key of a shared advisory lock, which ends with the transaction
+-- by itself, however that ends. Shared locks wait for nobody.
+-- Readers: up to the lowest floor that is still published, nothing can appear any more.
+--
+-- Source of the idea: the library disintegrate keeps its floors in advisory locks as well.
+
+CREATE OR REPLACE FUNCTION publish_floor() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    floor    bigint;
+    noted_in text := 'eventstore.floor_of_' || TG_RELID;
+BEGIN
+    -- Once in a transaction is enough: a later floor would only be higher. A savepoint that is rolled back takes both
+    -- the lock and the note with it. The note holds the transaction's id, so that no setting left over can pass for it.
+    IF current_setting(noted_in, true) IS DISTINCT FROM pg_current_xact_id()::text THEN
+        -- 0 before the first number. SELECT last_value would be wrong: it may run ahead of the numbers drawn.
+        floor := coalesce(pg_sequence_last_value(TG_ARGV[0]::regclass), 0);
+        -- A key has 32 bits, so the lock holds the lower half of the floor.
+        PERFORM pg_advisory_xact_lock_shared(TG_RELID::int, floor::bit(32)::int);
+        PERFORM set_config(noted_in, pg_current_xact_id()::text, true);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- BEFORE and FOR EACH STATEMENT: this comes before the first number is drawn, in INSERT and in COPY alike.
+DO $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER domain_events_publish_floor BEFORE INSERT ON domain_events'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION publish_floor(%L)',
+        pg_get_serial_sequence('domain_events', 'sequence_number')
+    );
+END
+$$;
+
+-- The highest number up to which no event can still appear. Ask for it in a statement of its own, and read the events
+-- up to it in a later one at READ COMMITTED: what was committed between the two looks that this function takes, at the
+-- events and then at the locks, is seen by later statements only.
+CREATE OR REPLACE FUNCTION high_water_mark() RETURNS bigint
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH visible AS (
+        SELECT coalesce(max(sequence_number), 0) AS highest FROM domain_events
+    ),
+    published AS (
+        -- The whole floor is the number nearest to `highest` that ends in the 32 bits of the key. That holds as long
+        -- as fewer than 2^31 numbers are drawn while one transaction is open.
+        SELECT highest + (objid::bigint - highest)::bit(32)::int AS floor
+        FROM pg_locks, visible
+        WHERE locktype = 'advisory'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND classid = 'domain_events'::regclass
+            AND objsubid = 2
+            AND mode = 'ShareLock'
+            AND granted
+    )
+    SELECT least((SELECT highest FROM visible), (SELECT min(floor) FROM published));
+END;
