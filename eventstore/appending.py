@@ -1,4 +1,4 @@
-"""The append path: one statement that checks and writes, and what follows when it wrote nothing."""
+"""The way of an event into the log: one statement that checks and writes, and what follows when it wrote nothing."""
 
 from __future__ import annotations
 
@@ -22,15 +22,28 @@ MAX_ATTEMPTS = 20
 # Somebody else was faster, or two batches that name the same ids in different orders wait for each other.
 LOST_RACES = (UniqueViolation, SerializationFailure, DeadlockDetected)
 
-# The batch comes as one array per column, so that this is one statement, prepared once, for any number of events.
+# The version check stands in the INSERT itself: the row is written if the stream ends one version below it. Two
+# transactions may still pass the check at the same moment, because neither sees the other's row yet. Then the unique
+# key on (aggregate_id, version) lets only one of them in.
+APPEND_ONE = """
+INSERT INTO {schema}.domain_events (
+    id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
+    causation_id, correlation_id, user_id
+)
+SELECT %b::uuid, %b, %b, %b, %b::text::jsonb, %b::int, %b::timestamptz, %b::uuid, %b::uuid, %b
+WHERE (SELECT coalesce(max(version), 0) FROM {schema}.domain_events WHERE aggregate_id = %b) = %b - 1
+RETURNING sequence_number, recorded_at
+"""
+
+# The same for a batch, with one array per column, so that this too is one statement, prepared once, for any number of
+# events. It costs a single event half as much again, hence the two.
 #   heads  which version each aggregate of the batch must go on from
 #   turn   lets batches that name several aggregates queue up in the same order, so that they cannot deadlock: 64
 #          locks for all streams together, because one lock for each stream would exhaust the server's lock table
 #   ready  is true when every aggregate goes on exactly where its stream ends: all or nothing
-# Two transactions may still pass the check at the same moment. Then the unique key on (aggregate_id, version) lets
-# only one of them in. The lock number 2026 lies below 16384, where no table's oid is, so that these locks never meet
-# those in which `sql/100_order.sql` publishes floors. They are taken after those: the trigger comes first.
-APPEND = """
+# The lock number 2026 lies below 16384, where no table's oid is, so that these locks never meet those in which
+# `sql/100_order.sql` publishes floors. They are taken after those: the trigger comes first.
+APPEND_MANY = """
 WITH batch AS MATERIALIZED (
     SELECT *
     FROM unnest(
@@ -91,17 +104,17 @@ FROM unnest(%b::text[]) AS wanted (aggregate_id)
 
 
 class Appending:
-    """The way of an event into the log.
+    """Appends events to the log of one schema.
 
-    Its statements name the schema, because they also run on connections of callers, which may look elsewhere first.
+    The statements name the schema, because they also run on connections of callers, which may look elsewhere first.
     """
 
     def __init__(self, schema: str) -> None:
         # A percent sign in the name would look like a parameter to the driver.
         name = sql.SQL(sql.Identifier(schema).as_string().replace("%", "%%"))
-        self._append, self._get_by_ids, self._get_latest_versions = (
+        self._append_one, self._append_many, self._get_by_ids, self._get_latest_versions = (
             sql.SQL(statement).format(schema=name).as_string()
-            for statement in (APPEND, GET_BY_IDS, GET_LATEST_VERSIONS)
+            for statement in (APPEND_ONE, APPEND_MANY, GET_BY_IDS, GET_LATEST_VERSIONS)
         )
 
     def append(
@@ -115,10 +128,15 @@ class Appending:
             firsts: the first version that the batch holds of each aggregate.
             joined: whether the open transaction is a caller's, and has to stay usable.
         """
-        attempt = self._attempt_within_savepoint if joined else self._attempt
-        columns = _columns(batch, several_streams=len(firsts) > 1)
+        attempt = _attempt_within_savepoint if joined else _attempt
+        if len(batch) == 1:
+            [event] = batch
+            statement, parameters = self._append_one, [*_values(event), event.aggregate_id, event.version]
+        else:
+            columns = [list(column) for column in zip(*map(_values, batch), strict=True)]
+            statement, parameters = self._append_many, [*columns, len(firsts) > 1]
         for _ in range(MAX_ATTEMPTS):
-            written = attempt(connection, columns)
+            written = attempt(connection, statement, parameters)
             if written:
                 return [
                     event.as_stored(number, moment.astimezone(UTC))
@@ -128,25 +146,6 @@ class Appending:
             if stored:
                 return stored
         raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
-
-    def _attempt(self, connection: psycopg.Connection, columns: list[object]) -> list[tuple[Any, ...]]:
-        """Number and time of each event, or nothing where the check failed or somebody else was faster."""
-        try:
-            return rows(connection, self._append, columns)
-        except LOST_RACES:
-            return []
-
-    def _attempt_within_savepoint(self, connection: psycopg.Connection, columns: list[object]) -> list[tuple[Any, ...]]:
-        # A deadlock is not tried again here: the caller's own locks are part of it, and stay until the caller ends.
-        try:
-            with connection.transaction() as savepoint:
-                written = rows(connection, self._append, columns)
-                if not written:
-                    raise psycopg.Rollback(savepoint)  # gives the locks back that the attempt has taken
-                return written
-        except UniqueViolation:
-            pass
-        return []
 
     def _why_not(
         self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]
@@ -174,21 +173,44 @@ class Appending:
         return []
 
 
-def _columns(batch: list[DomainEvent], several_streams: bool) -> list[object]:
-    """The parameters of `APPEND`: one list per column, and whether the streams need to queue up."""
-    return [
-        [event.id for event in batch],
-        [event.event_type for event in batch],
-        [event.aggregate_id for event in batch],
-        [event.version for event in batch],
-        [event.payload_json for event in batch],
-        [event.schema_version for event in batch],
-        [event.event_timestamp for event in batch],
-        [event.metadata.causation_id for event in batch],
-        [event.metadata.correlation_id for event in batch],
-        [event.metadata.user_id for event in batch],
-        several_streams,
-    ]
+def _attempt(connection: psycopg.Connection, statement: str, parameters: list[object]) -> list[tuple[Any, ...]]:
+    """Number and time of each event, or nothing where the check failed or somebody else was faster."""
+    try:
+        return rows(connection, statement, parameters)
+    except LOST_RACES:
+        return []
+
+
+def _attempt_within_savepoint(
+    connection: psycopg.Connection, statement: str, parameters: list[object]
+) -> list[tuple[Any, ...]]:
+    """The same within a caller's transaction, which stays as it was where nothing is written."""
+    # A deadlock is not tried again here: the caller's own locks are part of it, and stay until the caller ends.
+    try:
+        with connection.transaction() as savepoint:
+            written = rows(connection, statement, parameters)
+            if not written:
+                raise psycopg.Rollback(savepoint)  # gives the locks back that the attempt has taken
+            return written
+    except UniqueViolation:
+        pass
+    return []
+
+
+def _values(event: DomainEvent) -> tuple[object, ...]:
+    """The columns of an event that come from the writer, in the order in which both statements name them."""
+    return (
+        event.id,
+        event.event_type,
+        event.aggregate_id,
+        event.version,
+        event.payload_json,
+        event.schema_version,
+        event.event_timestamp,
+        event.metadata.causation_id,
+        event.metadata.correlation_id,
+        event.metadata.user_id,
+    )
 
 
 def refuse_unfit_to_join(connection: object) -> None:

@@ -102,9 +102,9 @@ class DomainEvent:
         plain = {
             "event_type": check_name("event_type", self.event_type),
             "aggregate_id": check_name("aggregate_id", self.aggregate_id),
-            "version": _check_version("version", self.version),
-            "schema_version": _check_version("schema_version", self.schema_version),
-            "event_timestamp": _in_utc("event_timestamp", self.event_timestamp),
+            "version": check_version("version", self.version),
+            "schema_version": check_version("schema_version", self.schema_version),
+            "event_timestamp": check_moment("event_timestamp", self.event_timestamp),
         }
         _check_uuid("id", self.id)
         if not isinstance(self.metadata, EventMetadata):
@@ -158,8 +158,8 @@ class EventSnapshot:
     def __post_init__(self) -> None:
         plain = {
             "aggregate_id": check_name("aggregate_id", self.aggregate_id),
-            "version": _check_version("version", self.version),
-            "schema_version": _check_version("schema_version", self.schema_version),
+            "version": check_version("version", self.version),
+            "schema_version": check_version("schema_version", self.schema_version),
         }
         text = payload.encode("state", self.state)
         self.__dict__.update(plain, state=json.loads(text), _json=text)
@@ -229,11 +229,12 @@ class EventQueryFilter:
                 _check_uuid(name, getattr(self, name))
         for name in ("from_timestamp", "to_timestamp"):
             if getattr(self, name) is not None:
-                plain[name] = _in_utc(name, getattr(self, name))
+                plain[name] = check_moment(name, getattr(self, name))
         if self.data_contains is not None:
             plain["data_contains"] = json.loads(payload.encode_object("data_contains", self.data_contains))
         for name in ("after_sequence", "limit"):
-            check_count(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
         _check_choice("order_by", self.order_by, get_args(OrderColumn))
         _check_choice("order_direction", self.order_direction, get_args(Direction))
         self.__dict__.update(plain)
@@ -243,13 +244,11 @@ class EventQueryFilter:
 
 
 def check_count(name: str, value: object) -> None:
-    """Refuse what is neither None nor a whole number of 0 or more.
+    """Refuse what is no whole number of 0 or more.
 
     Raises:
         InvalidEventError: the error names the argument.
     """
-    if value is None:
-        return
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int of 0 or more")
     if not 0 <= value <= MAX_SEQUENCE_NUMBER:
@@ -262,9 +261,44 @@ def check_name(name: str, value: object) -> str:
     Raises:
         InvalidEventError: empty, no text, over 255 bytes as UTF-8, or with characters that PostgreSQL cannot store.
     """
-    if value == "":
+    text = _check_text(name, value)
+    if not text:
         raise InvalidEventError(name, "is empty", "give it a name")
-    return _check_text(name, value)
+    return text
+
+
+def check_version(name: str, value: object) -> int:
+    """Refuse what is no version, and give back the rest as a plain integer.
+
+    Raises:
+        InvalidEventError: no whole number, or not one from 1 to 2,147,483,647.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int of 1 or more")
+    if not 1 <= value <= MAX_VERSION:
+        raise InvalidEventError(name, "is out of range", f"use 1 to {MAX_VERSION}")
+    return int(value)
+
+
+def check_moment(name: str, value: object) -> datetime:
+    """Refuse what is no moment that every store can keep, and give back the rest in UTC.
+
+    Raises:
+        InvalidEventError: no datetime, one without a time zone, or one out of range.
+    """
+    if not isinstance(value, datetime):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a datetime", "pass datetime.now(UTC)")
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidEventError(name, "has no time zone", "add one: datetime.now(UTC)")
+    try:
+        moment = value.astimezone(UTC)
+        # Plain, because a pandas Timestamp counts nanoseconds, which PostgreSQL does not.
+        moment = datetime.combine(moment.date(), moment.time(), UTC)
+    except (OverflowError, ValueError):
+        moment = datetime.min.replace(tzinfo=UTC)
+    if not EARLIEST <= moment <= LATEST:
+        raise InvalidEventError(name, "is out of range", "use a time from 0001-01-02 to 9999-12-30 UTC")
+    return moment
 
 
 def _check_text(name: str, value: object) -> str:
@@ -281,14 +315,6 @@ def _check_text(name: str, value: object) -> str:
     return str.__str__(value)  # a text enum would not read back as one
 
 
-def _check_version(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int of 1 or more")
-    if not 1 <= value <= MAX_VERSION:
-        raise InvalidEventError(name, "is out of range", f"use 1 to {MAX_VERSION}")
-    return int(value)
-
-
 def _check_types(value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
         return check_name("event_type", value)
@@ -298,27 +324,12 @@ def _check_types(value: object) -> str | tuple[str, ...]:
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         allowed = ", ".join(f'"{choice}"' for choice in choices)
-        raise InvalidEventError(name, f"is {value!r:.60}", f"use one of {allowed}")
+        problem = f"is {value[:40]!r}" if isinstance(value, str) else f"is {type(value).__name__}"
+        raise InvalidEventError(name, problem, f"use one of {allowed}")
 
 
 def _check_uuid(name: str, value: object) -> None:
     if not isinstance(value, UUID):
         raise InvalidEventError(name, f"is {type(value).__name__}, not a UUID", "pass uuid.UUID(...)")
-
-
-def _in_utc(name: str, value: object) -> datetime:
-    if not isinstance(value, datetime):
-        raise InvalidEventError(name, f"is {type(value).__name__}, not a datetime", "pass datetime.now(UTC)")
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise InvalidEventError(name, "has no time zone", "add one: datetime.now(UTC)")
-    try:
-        moment = value.astimezone(UTC)
-        # Plain, because a pandas Timestamp counts nanoseconds, which PostgreSQL does not.
-        moment = datetime.combine(moment.date(), moment.time(), UTC)
-    except (OverflowError, ValueError):
-        moment = datetime.min.replace(tzinfo=UTC)
-    if not EARLIEST <= moment <= LATEST:
-        raise InvalidEventError(name, "is out of range", "use a time from 0001-01-02 to 9999-12-30 UTC")
-    return moment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,7 +21,15 @@ from eventstore.events import (
     check_name,
     utc_now,
 )
-from eventstore.store import above_the_head, check_filter, check_snapshot, check_versions, first_versions, known_batch
+from eventstore.store import (
+    above_the_head,
+    check_filter,
+    check_snapshot,
+    check_versions,
+    first_versions,
+    known_batch,
+    take_batch,
+)
 
 
 class InMemoryEventStore:
@@ -39,7 +48,7 @@ class InMemoryEventStore:
 
     def append_many(self, events: Iterable[DomainEvent]) -> list[DomainEvent]:
         """See `EventStore.append_many`."""
-        batch = list(events)
+        batch = take_batch(events)
         firsts = first_versions(batch)
         with self._lock:
             known = known_batch(batch, self._by_id)
@@ -56,11 +65,10 @@ class InMemoryEventStore:
     ) -> list[DomainEvent]:
         """See `EventStore.get_by_aggregate`."""
         check_name("aggregate_id", aggregate_id)
-        check_versions(from_version, to_version)
+        first, last = check_versions(from_version, to_version)
         with self._lock:
             stream = list(self._streams.get(aggregate_id, []))
-        last = len(stream) if to_version is None else to_version
-        return [_copy(event) for event in stream if from_version <= event.version <= last]
+        return [_copy(event) for event in stream if first <= event.version <= last]
 
     def get_stream(
         self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
@@ -109,7 +117,7 @@ class InMemoryEventStore:
         with self._lock:
             if snapshot.version > len(self._streams.get(snapshot.aggregate_id, [])):
                 raise above_the_head(snapshot)
-            self._snapshots.setdefault(snapshot.aggregate_id, {})[snapshot.version] = replace(snapshot)
+            self._snapshots.setdefault(snapshot.aggregate_id, {})[snapshot.version] = _copy_snapshot(snapshot)
 
     def get_latest_snapshot(self, aggregate_id: str) -> EventSnapshot | None:
         """See `EventStore.get_latest_snapshot`."""
@@ -122,7 +130,7 @@ class InMemoryEventStore:
         with self._lock:
             saved = self._snapshots.get(aggregate_id, {})
             newest = max((each for each in saved if each <= version), default=None)
-            return None if newest is None else replace(saved[newest])
+            return None if newest is None else _copy_snapshot(saved[newest])
 
     def _write(self, event: DomainEvent) -> DomainEvent:
         stored = event.as_stored(len(self._log) + 1, utc_now())
@@ -154,3 +162,7 @@ def _fits(event: DomainEvent, filter: EventQueryFilter) -> bool:
 def _copy(event: DomainEvent) -> DomainEvent:
     """An equal event whose payload the caller may change without changing the store."""
     return event.as_stored(event.sequence_number, event.recorded_at)
+
+
+def _copy_snapshot(snapshot: EventSnapshot) -> EventSnapshot:
+    return replace(snapshot, state=json.loads(snapshot.state_json))

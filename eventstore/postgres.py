@@ -15,7 +15,14 @@ from eventstore.appending import Appending, open_read_committed, refuse_unfit_to
 from eventstore.database import Connections, in_our_words, install
 from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot, check_count, check_name
 from eventstore.reading import event_from, rows
-from eventstore.store import above_the_head, check_filter, check_snapshot, check_versions, first_versions
+from eventstore.store import (
+    above_the_head,
+    check_filter,
+    check_snapshot,
+    check_versions,
+    first_versions,
+    take_batch,
+)
 
 # A stream is read page by page: enough for a hand of poker at first, then more, as long as the events are small.
 FIRST_PAGE = 32
@@ -82,7 +89,7 @@ class PostgresEventStore:
             InvalidEventError: the connection is idle in autocommit mode, in a failed transaction, above READ
                 COMMITTED, in pipeline mode, or none at all.
         """
-        batch = list(events)
+        batch = take_batch(events)
         firsts = first_versions(batch)
         if connection is None:
             if not batch:
@@ -98,8 +105,8 @@ class PostgresEventStore:
     ) -> list[DomainEvent]:
         """See `EventStore.get_by_aggregate`."""
         check_name("aggregate_id", aggregate_id)
-        check_versions(from_version, to_version)
-        found = self._select(reading.GET_BY_AGGREGATE, aggregate_id, from_version, to_version, None)
+        first, last = check_versions(from_version, to_version)
+        found = self._select(reading.GET_BY_AGGREGATE, aggregate_id, first, last, None)
         return [event_from(row) for row in found]
 
     def get_stream(
@@ -107,8 +114,7 @@ class PostgresEventStore:
     ) -> Iterator[DomainEvent]:
         """See `EventStore.get_stream`. Read page by page: between two pages no connection is held."""
         check_name("aggregate_id", aggregate_id)
-        check_versions(from_version, to_version)
-        return self._pages(aggregate_id, from_version, to_version)
+        return self._pages(aggregate_id, *check_versions(from_version, to_version))
 
     def get_by_type(self, event_type: str, limit: int | None = None) -> list[DomainEvent]:
         """See `EventStore.get_by_type`."""
@@ -190,14 +196,14 @@ class PostgresEventStore:
     ) -> None:
         self.close()
 
-    def _pages(self, aggregate_id: str, from_version: int, to_version: int | None) -> Iterator[DomainEvent]:
+    def _pages(self, aggregate_id: str, first: int, last: int) -> Iterator[DomainEvent]:
         size = FIRST_PAGE
         while True:
-            page = self._select(reading.GET_BY_AGGREGATE, aggregate_id, from_version, to_version, size)
+            page = self._select(reading.GET_BY_AGGREGATE, aggregate_id, first, last, size)
             yield from map(event_from, page)
             if len(page) < size:
                 return
-            from_version = page[-1][3] + 1
+            first = page[-1][3] + 1
             size = max(1, min(LARGEST_PAGE, PAGE_BYTES * size // sum(len(row[4]) for row in page)))
 
     def _select(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ GET_BY_AGGREGATE = """
 SELECT id, event_type, aggregate_id, version, event_data::text, schema_version, event_timestamp,
        causation_id, correlation_id, user_id, sequence_number, recorded_at
 FROM domain_events
-WHERE aggregate_id = %b AND version >= %b AND version <= coalesce(%b, 2147483647)
+WHERE aggregate_id = %b AND version BETWEEN %b AND %b
 ORDER BY version
 LIMIT %b
 """

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from eventstore.errors import InvalidEventError
-from eventstore.events import DomainEvent, EventSnapshot
+from eventstore.events import DomainEvent, EventSnapshot, check_count, check_moment, check_version
 from eventstore.store import EventStore
 
 State = TypeVar("State")
@@ -51,6 +51,9 @@ class Repository(Generic[State]):
             often and loads fast. It counts what loading has cost, so an aggregate that nobody loads is never saved.
         dump: turns a state into a value that JSON can hold, for a snapshot.
         restore: turns such a value back into an equal state.
+
+    Raises:
+        InvalidEventError: a schema version or a number of events that makes no sense.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Repository(Generic[State]):
         self._store = store
         self._apply = apply
         self._initial = initial
-        self._schema_version = schema_version
+        self._schema_version = check_version("schema_version", schema_version)
+        if snapshot_after is not None:
+            check_count("snapshot_after", snapshot_after)
         self._snapshot_after = snapshot_after
         self._dump = dump
         self._restore = restore
@@ -123,22 +128,23 @@ class Repository(Generic[State]):
             InvalidEventError: none of the four or more than one, or an aggregate id or version that no event can have.
             StoreUnavailableError: the server is away.
         """
-        points = {
+        points: dict[str, Any] = {
             "version": version,
             "sequence_number": sequence_number,
             "recorded_at": recorded_at,
             "event_timestamp": event_timestamp,
         }
-        given = {field: point for field, point in points.items() if point is not None}
+        given = [field for field, point in points.items() if point is not None]
         if len(given) != 1:
-            raise InvalidEventError(
-                "version", f"and its like: {len(given)} were given", f"pass exactly one of {', '.join(points)}"
-            )
-        if version is not None:
-            state, start = self._start(self._store.get_snapshot_at_version(aggregate_id, version))
+            ways = ", ".join(points)
+            raise InvalidEventError("the point of the past", f"is given {len(given)} times", f"pass one of {ways}")
+        [field] = given
+        if field == "version":
+            state, start = self._start(self._store.get_snapshot_at_version(aggregate_id, points[field]))
             return replay(self._store.get_stream(aggregate_id, start + 1, version), self._apply, state)
-        [(field, point)] = given.items()
-        return replay(_until(self._store.get_stream(aggregate_id), field, point), self._apply, self._initial)
+        check = check_count if field == "sequence_number" else check_moment
+        check(field, points[field])
+        return replay(_until(self._store.get_stream(aggregate_id), field, points[field]), self._apply, self._initial)
 
     def _start(self, snapshot: EventSnapshot | None) -> tuple[State, int]:
         """The state to start from, and its version."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from eventstore import payload
 from eventstore.errors import DuplicateEventError, InvalidEventError, VersionConflictError
-from eventstore.events import DomainEvent, EventQueryFilter, EventSnapshot
+from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot
 
 
 class EventStore(Protocol):
@@ -50,6 +50,7 @@ class EventStore(Protocol):
             The stored events in the same order, with ascending `sequence_number`.
 
         Raises:
+            InvalidEventError: these are no events.
             VersionConflictError: a version is not the next one, in the store or within the batch.
             DuplicateEventError: an id stands twice in the batch; only a part of the batch is stored already; or it is
                 stored already, but with other content or in another order.
@@ -172,16 +173,22 @@ class EventStore(Protocol):
         ...
 
 
-def check_versions(from_version: object, to_version: object) -> None:
-    """Refuse bounds of a stream that are no whole numbers.
+def check_versions(from_version: object, to_version: object) -> tuple[int, int]:
+    """Refuse bounds of a stream that are no whole numbers, and give back the rest as versions that could exist.
 
     Raises:
         InvalidEventError: the error names the bound.
     """
-    for name, bound in (("from_version", from_version), ("to_version", to_version)):
-        whole = isinstance(bound, int) and not isinstance(bound, bool)
-        if not (whole or (bound is None and name == "to_version")):
-            raise InvalidEventError(name, f"is {type(bound).__name__}, not a whole number", "pass an int")
+    # A bound may be any number at all. The database is only asked about numbers that it has a type for.
+    first = max(1, min(_whole("from_version", from_version), MAX_VERSION + 1))
+    last = MAX_VERSION if to_version is None else max(0, min(_whole("to_version", to_version), MAX_VERSION))
+    return first, last
+
+
+def _whole(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidEventError(name, f"is {type(value).__name__}, not a whole number", "pass an int")
+    return int(value)
 
 
 def check_filter(filter: object) -> None:
@@ -210,6 +217,21 @@ def above_the_head(snapshot: EventSnapshot) -> InvalidEventError:
     return InvalidEventError("version", problem, "save the state at a version that is stored")
 
 
+def take_batch(events: object) -> list[DomainEvent]:
+    """The events of a call as a list.
+
+    Raises:
+        InvalidEventError: these are no events.
+    """
+    if not isinstance(events, Iterable):
+        raise InvalidEventError("events", f"is {type(events).__name__}", "pass a list of events")
+    batch = list(events)
+    for event in batch:
+        if not isinstance(event, DomainEvent):
+            raise InvalidEventError("event", f"is {type(event).__name__}", "pass DomainEvent(...)")
+    return batch
+
+
 def first_versions(events: list[DomainEvent]) -> dict[str, int]:
     """Check a batch by itself, before any store is asked.
 
@@ -220,7 +242,6 @@ def first_versions(events: list[DomainEvent]) -> dict[str, int]:
         The first version that the batch holds of each aggregate.
 
     Raises:
-        InvalidEventError: something in the batch is not an event.
         DuplicateEventError: one id stands twice.
         VersionConflictError: the versions of an aggregate have a hole or a repeat.
     """
@@ -228,8 +249,6 @@ def first_versions(events: list[DomainEvent]) -> dict[str, int]:
     lasts: dict[str, int] = {}
     ids = set()
     for event in events:
-        if not isinstance(event, DomainEvent):
-            raise InvalidEventError("event", f"is {type(event).__name__}", "pass DomainEvent(...)")
         if event.id in ids:
             raise DuplicateEventError(event.id, "this id stands twice in one batch")
         ids.add(event.id)

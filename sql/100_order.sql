@@ -19,8 +19,13 @@ BEGIN
     -- Once in a transaction is enough: a later floor would only be higher. A savepoint that is rolled back takes both
     -- the lock and the note with it. The note holds the transaction's id, so that no setting left over can pass for it.
     IF current_setting(noted_in, true) IS DISTINCT FROM pg_current_xact_id()::text THEN
-        -- 0 before the first number. SELECT last_value would be wrong: it may run ahead of the numbers drawn.
-        floor := coalesce(pg_sequence_last_value(TG_ARGV[0]::regclass), 0);
+        -- SELECT last_value would be wrong: it may run ahead of the numbers drawn.
+        floor := pg_sequence_last_value(format('%I.domain_events_sequence_number_seq', TG_TABLE_SCHEMA)::regclass);
+        IF floor IS NULL THEN
+            -- No number was drawn yet, or this role may not look at the sequence. The highest number to be seen is a
+            -- floor as well, if a lower one: whatever is drawn from now on is above it.
+            EXECUTE format('SELECT coalesce(max(sequence_number), 0) FROM %s', TG_RELID::regclass) INTO floor;
+        END IF;
         -- A key has 32 bits, so the lock holds the lower half of the floor.
         PERFORM pg_advisory_xact_lock_shared(TG_RELID::int, floor::bit(32)::int);
         PERFORM set_config(noted_in, pg_current_xact_id()::text, true);
@@ -30,15 +35,9 @@ END
 $$;
 
 -- BEFORE and FOR EACH STATEMENT: this comes before the first number is drawn, in INSERT and in COPY alike.
-DO $$
-BEGIN
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER domain_events_publish_floor BEFORE INSERT ON domain_events'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION publish_floor(%L)',
-        pg_get_serial_sequence('domain_events', 'sequence_number')
-    );
-END
-$$;
+CREATE OR REPLACE TRIGGER domain_events_publish_floor
+    BEFORE INSERT ON domain_events
+    FOR EACH STATEMENT EXECUTE FUNCTION publish_floor();
 
 -- The highest number up to which no event can still appear. Ask for it in a statement of its own, and read the events
 -- up to it in a later one at READ COMMITTED: what was committed between the two looks that this function takes, at the
@@ -61,5 +60,5 @@ BEGIN ATOMIC
             AND mode = 'ShareLock'
             AND granted
     )
-    SELECT least((SELECT highest FROM visible), (SELECT min(floor) FROM published));
+    SELECT greatest(0, least((SELECT highest FROM visible), (SELECT min(floor) FROM published)));
 END;
