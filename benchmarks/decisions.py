@@ -43,7 +43,7 @@ CREATE TRIGGER notify_readers AFTER INSERT ON domain_events FOR EACH STATEMENT E
 
 MANY_EVENTS = """
 INSERT INTO domain_events (id, event_type, aggregate_id, version, event_data)
-SELECT gen_random_uuid(), 'type ' || number % 12, 'hand ' || number / 10, number % 10 + 1, '{"amount": 100}'
+SELECT gen_random_uuid(), 'type ' || number %% 12, 'hand ' || number / 10, number %% 10 + 1, '{"amount": 100}'
 FROM generate_series(%s::int, %s::int) AS number
 """
 
