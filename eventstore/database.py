@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ INSTALL_LOCK = 2025
 # Few, because thirty notebooks may share one server. A ninth thread waits for a connection.
 MAX_CONNECTIONS = 8
 OLDEST_SERVER = 150_000  # as libpq counts: 15.0
+URL_FORM = "write postgresql://user:password@host:port/database"
 
 # What a session of the store relies on, whatever the defaults of the server are: a day of history that looks the same
 # on every machine, and statements that each see what was committed before them.
@@ -44,8 +46,10 @@ def server_url(url: str | None = None) -> str:
     """The server to use: the argument, else `EVENTSTORE_URL`, else the private server, which is started if need be.
 
     Raises:
-        StoreUnavailableError: there is no PostgreSQL on this machine that could be started.
+        StoreUnavailableError: the argument is no text, or there is no PostgreSQL on this machine that could be started.
     """
+    if not isinstance(url, str | None):
+        raise StoreUnavailableError(f"that is no PostgreSQL URL but {type(url).__name__}: {URL_FORM}")
     return url or os.environ.get("EVENTSTORE_URL") or Cluster().start()
 
 
@@ -65,10 +69,8 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
     check_schema_name(schema)
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # its text would show the URL, and with it the password
-        raise StoreUnavailableError(
-            "that is no PostgreSQL URL: write postgresql://user:password@host:port/database"
-        ) from None
+    except (psycopg.ProgrammingError, UnicodeEncodeError):  # its text would show the URL, and with it the password
+        raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}") from None
     defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"}
     session = SESSION | {"search_path": sql.Identifier(schema).as_string()} | settings
     try:
@@ -89,9 +91,8 @@ def check_schema_name(schema: object) -> None:
     # PostgreSQL cuts a longer name off without an error, and two schemas would become one. "$user" stands for another.
     fits = isinstance(schema, str) and schema.isprintable() and 1 <= len(schema.encode()) <= 63
     if not fits or str(schema).startswith("pg_") or schema == "$user":
-        raise SchemaError(
-            f"the schema {schema!r} cannot be made: use 1 to 63 bytes of printable text without pg_ in front"
-        )
+        name = repr(schema) if isinstance(schema, str) else f"named by {type(schema).__name__}"
+        raise SchemaError(f"the schema {name} cannot be made: use 1 to 63 bytes of printable text without pg_ in front")
 
 
 def _refuse_unfit(connection: psycopg.Connection) -> None:
@@ -221,9 +222,12 @@ class SqlFile:
 @cache
 def sql_files() -> tuple[SqlFile, ...]:
     """The files of the schema in the order of their numbers, from the wheel or from the checkout's `sql/`."""
+    return tuple(SqlFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted(_folder().glob("[0-9]*.sql")))
+
+
+def _folder() -> Path:
     package = Path(__file__).parent
-    folder = package / "sql" if (package / "sql").is_dir() else package.parent / "sql"
-    return tuple(SqlFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.sql")))
+    return package / "sql" if (package / "sql").is_dir() else package.parent / "sql"
 
 
 def install(connection: psycopg.Connection, schema: str) -> list[str]:
@@ -282,3 +286,77 @@ def _outdated(applied: dict[str, str]) -> list[SqlFile]:
                 " use a new schema, or the version that made this one"
             )
     return outdated
+
+
+# The definition of each object of a schema, by its kind, the table that it belongs to, and its name.
+Objects = dict[tuple[str, str | None, str], str]
+
+
+def check_schema(connection: psycopg.Connection, schema: str) -> list[str]:
+    """Say in what an installed schema differs from what this version of the package would make.
+
+    To know what that is, the files are applied to a scratch schema in a transaction that is rolled back. So nothing
+    changes, and no list of names can fall behind. Your own tables, views, functions and indexes are not looked at.
+    What was added to a table of the store and may change or refuse what the store writes is: a column, a constraint, a
+    unique index, a trigger, a rule.
+
+    Args:
+        connection: an idle autocommit connection made by `open_connection` for this schema.
+        schema: the schema to look at.
+
+    Returns:
+        One sentence for each difference, e.g. `"index domain_events_type_idx of domain_events is missing"`; an empty
+        list if all is well.
+
+    Raises:
+        SchemaError: the role may not make a scratch schema.
+    """
+    with in_our_words(connection), connection.transaction(force_rollback=True):
+        found = _describe(connection, schema)
+        outdated = [file.name for file in sql_files() if _applied(connection).get(file.name) != file.checksum]
+        scratch = f"eventstore_scratch_{secrets.token_hex(8)}"
+        try:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(scratch)))
+        except psycopg.errors.InsufficientPrivilege:
+            raise SchemaError(
+                "the check makes a scratch schema for a moment, and this role may not: check as the owner of the"
+                " database, or grant CREATE on the database"
+            ) from None
+        _look_into(connection, scratch)
+        connection.execute(MAKE_LEDGER)
+        for file in sql_files():
+            connection.execute(file.text)
+        wanted = _describe(connection, scratch)
+    if not found:
+        return [f"the event store is not installed in schema {schema!r}"]
+    return _differences(wanted, found) + [f"the ledger does not name the present text of {name}" for name in outdated]
+
+
+def _look_into(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
+
+
+def _describe(connection: psycopg.Connection, schema: str) -> Objects:
+    _look_into(connection, schema)
+    rows = connection.execute((_folder() / "describe_schema.sql").read_text(encoding="utf-8"))
+    return {(kind, table, name): definition for kind, table, name, definition in rows}
+
+
+def _differences(wanted: Objects, found: Objects) -> list[str]:
+    lines = []
+    for (kind, table, name), definition in wanted.items():
+        there = found.get((kind, table, name))
+        if there is None and (table is None or ("table", None, table) in found):
+            lines.append(f"{_label(kind, table, name)} is missing")
+        elif there is not None and there != definition:
+            text = "" if "\n" in there + definition else f": it is '{there}', not '{definition}'"
+            lines.append(f"{_label(kind, table, name)} was changed{text}")
+    for (kind, table, name), there in found.items():
+        ours = ("table", None, table) in wanted and (kind != "index" or there.startswith("CREATE UNIQUE"))
+        if ours and (kind, table, name) not in wanted:
+            lines.append(f"{_label(kind, table, name)} is not part of the store")
+    return lines
+
+
+def _label(kind: str, table: str | None, name: str) -> str:
+    return f"{kind} {name}" if table is None else f"{kind} {name} of {table}"

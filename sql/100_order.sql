@@ -60,5 +60,9 @@ BEGIN ATOMIC
             AND mode = 'ShareLock'
             AND granted
     )
-    SELECT greatest(0, least((SELECT highest FROM visible), (SELECT min(floor) FROM published)));
+    SELECT CASE
+        -- A replica does not see the locks of the writers, so there nothing is ever certain.
+        WHEN pg_is_in_recovery() THEN 0
+        ELSE greatest(0, least((SELECT highest FROM visible), (SELECT min(floor) FROM published)))
+    END;
 END;

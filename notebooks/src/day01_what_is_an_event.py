@@ -512,8 +512,8 @@ show(eventstore.DomainEvent)
 show(eventstore.InMemoryEventStore.append_many)
 
 # %% [markdown]
-# Three things are new. A lock, so that two threads cannot both pass the check. `first_versions` checks the whole batch before
-# anything is written, so there is nothing to cut back. And `known_batch` finds out whether these very events are stored
+# Three things are new. A lock, so that two threads cannot both pass the check. `take_batch` and `first_versions` look at the
+# whole batch before anything is written, so there is nothing to cut back. And `known_batch` finds out whether these very events are stored
 # already, because their sender never got the answer. Then sending them again gives back what is there.
 #
 # The same calls work on PostgreSQL. That is what a contract is good for.
