@@ -34,6 +34,7 @@ max_connections = 100
 dynamic_shared_memory_type = {shared_memory}
 timezone = 'UTC'
 log_timezone = 'UTC'
+random_page_cost = 1.1  # as in the sessions of the store
 """
 
 # For tests only: a crash of the machine, not of the server, would lose data.
