@@ -38,6 +38,15 @@ URL_FORM = "write postgresql://user:password@host:port/database"
 # 4 it would rather fetch them anyhow and sort.
 SESSION = {"timezone": "UTC", "default_transaction_isolation": "read committed", "random_page_cost": "1.1"}
 
+# A cable that was cut says nothing. Without these, a call would wait for its answer for hours. With them it gives up
+# after a minute in which nobody at the other end has shown any sign of life; a server that only takes its time does.
+LOST_CABLE = {
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 10,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+}
+
 SET_ALL = """
 SELECT set_config(name, value, false)
 FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
@@ -73,7 +82,7 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
         given = conninfo_to_dict(url)
     except (psycopg.ProgrammingError, UnicodeEncodeError):  # its text would show the URL, and with it the password
         raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}") from None
-    defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"}
+    defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"} | LOST_CABLE
     session = SESSION | {"search_path": sql.Identifier(schema).as_string()} | settings
     try:
         connection = psycopg.connect(make_conninfo(**defaults | given | {"client_encoding": "utf8"}), autocommit=True)
@@ -315,7 +324,7 @@ def check_schema(connection: psycopg.Connection, schema: str) -> list[str]:
     """
     with in_our_words(connection), connection.transaction(force_rollback=True):
         found = _describe(connection, schema)
-        outdated = [file.name for file in sql_files() if _applied(connection).get(file.name) != file.checksum]
+        applied = _applied(connection)
         scratch = f"eventstore_scratch_{secrets.token_hex(8)}"
         try:
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(scratch)))
@@ -331,6 +340,7 @@ def check_schema(connection: psycopg.Connection, schema: str) -> list[str]:
         wanted = _describe(connection, scratch)
     if not found:
         return [f"the event store is not installed in schema {schema!r}"]
+    outdated = [file.name for file in sql_files() if applied.get(file.name) != file.checksum]
     return _differences(wanted, found) + [f"the ledger does not name the present text of {name}" for name in outdated]
 
 

@@ -230,8 +230,10 @@ class EventQueryFilter:
         for name in ("from_timestamp", "to_timestamp"):
             if getattr(self, name) is not None:
                 plain[name] = check_moment(name, getattr(self, name))
+        plain["_json"] = None
         if self.data_contains is not None:
-            plain["data_contains"] = json.loads(payload.encode_object("data_contains", self.data_contains))
+            text = payload.encode_object("data_contains", self.data_contains)
+            plain |= {"data_contains": json.loads(text), "_json": text}
         for name in ("after_sequence", "limit"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
@@ -241,6 +243,12 @@ class EventQueryFilter:
 
     def __hash__(self) -> int:
         return hash((self.aggregate_id, self.event_type, self.after_sequence))
+
+    @property
+    def data_contains_json(self) -> str | None:
+        """`data_contains` as the JSON text that was checked when the filter was made, None where it is left out."""
+        text: str | None = self.__dict__["_json"]
+        return text
 
 
 def check_count(name: str, value: object) -> None:

@@ -143,6 +143,7 @@ class InMemoryEventStore:
 def _fits(event: DomainEvent, filter: EventQueryFilter) -> bool:
     """Whether an event fits every field that the filter gives."""
     types = (filter.event_type,) if isinstance(filter.event_type, str) else filter.event_type
+    part = None if filter.data_contains_json is None else json.loads(filter.data_contains_json)
     equal = (
         (filter.aggregate_id, event.aggregate_id),
         (filter.user_id, event.metadata.user_id),
@@ -154,7 +155,7 @@ def _fits(event: DomainEvent, filter: EventQueryFilter) -> bool:
         and (types is None or event.event_type in types)
         and (filter.from_timestamp is None or filter.from_timestamp <= event.event_timestamp)
         and (filter.to_timestamp is None or event.event_timestamp <= filter.to_timestamp)
-        and (filter.data_contains is None or payload.contains(event.event_data, filter.data_contains))
+        and (part is None or payload.contains(event.event_data, part))
         and (filter.after_sequence is None or (event.sequence_number or 0) > filter.after_sequence)
     )
 

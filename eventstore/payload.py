@@ -83,7 +83,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def contains(whole: Any, part: Any) -> bool:
-    """Whether one JSON value contains another as jsonb's operator `@>` sees it.
+    """Whether one JSON object, or a value within it, contains another as jsonb's operator `@>` sees it.
 
     An object contains those that have some of its keys with values that are contained in its own; a list contains
     those whose every item is contained in one of its own items, in any order.

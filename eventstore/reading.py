@@ -11,7 +11,6 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from eventstore import payload
 from eventstore.errors import EventStoreError
 from eventstore.events import DomainEvent, EventMetadata, EventQueryFilter, EventSnapshot
 
@@ -76,8 +75,7 @@ def query_events(connection: psycopg.Connection, filter: EventQueryFilter) -> li
     given: dict[str, Any] = {name: getattr(filter, name) for name in CONDITIONS if hasattr(filter, name)}
     if isinstance(filter.event_type, tuple):
         given |= {"event_type": None, "event_types": list(filter.event_type)}
-    if filter.data_contains is not None:
-        given["data_contains"] = payload.encode("data_contains", filter.data_contains)
+    given["data_contains"] = filter.data_contains_json
     conditions = [CONDITIONS[name] for name, value in given.items() if value is not None]
     columns = dict.fromkeys((filter.order_by, "sequence_number"))
     direction = DIRECTIONS[filter.order_direction]

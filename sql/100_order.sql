@@ -14,11 +14,12 @@ CREATE OR REPLACE FUNCTION publish_floor() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     floor    bigint;
+    me       text := pg_current_xact_id();
     noted_in text := 'eventstore.floor_of_' || TG_RELID;
 BEGIN
     -- Once in a transaction is enough: a later floor would only be higher. A savepoint that is rolled back takes both
     -- the lock and the note with it. The note holds the transaction's id, so that no setting left over can pass for it.
-    IF current_setting(noted_in, true) IS DISTINCT FROM pg_current_xact_id()::text THEN
+    IF current_setting(noted_in, true) IS DISTINCT FROM me THEN
         -- SELECT last_value would be wrong: it may run ahead of the numbers drawn.
         floor := pg_sequence_last_value(format('%I.domain_events_sequence_number_seq', TG_TABLE_SCHEMA)::regclass);
         IF floor IS NULL THEN
@@ -28,7 +29,7 @@ BEGIN
         END IF;
         -- A key has 32 bits, so the lock holds the lower half of the floor.
         PERFORM pg_advisory_xact_lock_shared(TG_RELID::int, floor::bit(32)::int);
-        PERFORM set_config(noted_in, pg_current_xact_id()::text, true);
+        PERFORM set_config(noted_in, me, true);
     END IF;
     RETURN NULL;
 END

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import time
 from enum import StrEnum
 from typing import Any
 
@@ -11,22 +10,13 @@ import pandas as pd
 import pytest
 
 import eventstore
-from eventstore import DomainEvent, InvalidEventError, replay
+from eventstore import DomainEvent, EventQueryFilter, replay
 from eventstore.events import new_event_id
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def any_store(request: pytest.FixtureRequest, schema: str) -> Iterator[eventstore.EventStore]:
-    if request.param == "memory":
-        yield eventstore.InMemoryEventStore()
-        return
-    with eventstore.connect(os.environ["EVENTSTORE_URL"], schema=schema) as store:
-        yield store
-
-
 def event(version: int = 1, **fields: Any) -> DomainEvent:
-    given = {"event_type": "moved", "aggregate_id": "hand", "version": version, "event_data": {"by": version}} | fields
-    return DomainEvent(**given)
+    given = {"event_type": "moved", "aggregate_id": "hand", "event_data": {"by": version}} | fields
+    return DomainEvent(version=version, **given)
 
 
 @pytest.mark.parametrize("later", [2, float("nan"), {1, 2}])
@@ -39,6 +29,15 @@ def test_an_event_is_stored_as_it_was_made_whatever_its_payload_became(
     assert stored.event_data == {"by": 1}
     assert any_store.get_by_aggregate("hand") == [stored]
     assert any_store.append(sent) == stored
+
+
+@pytest.mark.parametrize("later", [2, float("nan"), {1, 2}])
+def test_a_filter_asks_what_it_asked_when_it_was_made(any_store: eventstore.EventStore, later: Any) -> None:
+    stored = any_store.append(event())
+    filter = EventQueryFilter(data_contains={"by": 1})
+    assert filter.data_contains is not None
+    filter.data_contains["by"] = later
+    assert any_store.query(filter) == [stored]
 
 
 class Kind(StrEnum):
@@ -55,27 +54,12 @@ def test_fields_are_plain_values_before_and_after(any_store: eventstore.EventSto
         assert each.event_timestamp == sent.event_timestamp
 
 
-@pytest.mark.parametrize("fields", [{"event_timestamp": pd.NaT}, {"event_data": {10**5000: 1}}])
-def test_odd_values_are_refused_by_name(fields: dict[str, Any]) -> None:
-    [name] = fields
-    with pytest.raises(InvalidEventError, match=name):
-        event(**fields)
-
-
-@pytest.mark.parametrize("bounds", [("1", None), (None, None), (True, None), (1, "2"), (1, float("nan")), (1.0, 2)])
-def test_bounds_that_are_no_whole_numbers_are_refused(
-    any_store: eventstore.EventStore, bounds: tuple[Any, Any]
-) -> None:
-    any_store.append(event())
-    with pytest.raises(InvalidEventError, match="_version"):
-        any_store.get_by_aggregate("hand", *bounds)
-
-
 def test_ids_made_within_one_millisecond_keep_their_order() -> None:
     ids = [new_event_id().int for _ in range(2_000)]
     moments = [number >> 64 for number in ids]
     assert moments == sorted(moments)
-    assert len(set(moments)) > 10 * len({number >> 80 for number in ids}), "more moments than milliseconds"
+    if time.get_clock_info("time").resolution < 1e-5:  # some clocks stand still for milliseconds
+        assert len(set(moments)) > 10 * len({number >> 80 for number in ids}), "more moments than milliseconds"
 
 
 def test_a_replay_is_a_fold(any_store: eventstore.EventStore) -> None:
@@ -84,5 +68,6 @@ def test_a_replay_is_a_fold(any_store: eventstore.EventStore) -> None:
     def total(so_far: tuple[int, ...], event: DomainEvent) -> tuple[int, ...]:
         return (*so_far, event.event_data["by"])
 
-    assert replay(any_store.get_by_aggregate("hand"), total, ()) == (1, 2, 3)
-    assert replay([], total, (7,)) == (7,)
+    nothing: tuple[int, ...] = ()
+    assert replay(any_store.get_by_aggregate("hand"), total, nothing) == (1, 2, 3)
+    assert replay([], total, nothing) is nothing
