@@ -257,7 +257,8 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
     Raises:
         SchemaError: the role may not create what is missing, or a table file is not the one that was applied.
     """
-    if not _outdated(_applied(connection)):
+    applied = _applied(connection)
+    if not _outdated(applied):
         return []
     try:
         with connection.transaction():
@@ -273,8 +274,9 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
                 connection.execute(file.text)
                 connection.execute(NOTE_IN_LEDGER, (file.name, file.checksum))
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
+        state = "of another version" if applied else "not installed"
         raise SchemaError(
-            f"the event store is not installed in schema {schema!r} and this role may not create it"
+            f"the event store is {state} in schema {schema!r} and this role may not change that"
             f" ({error.diag.message_primary}): connect once as the owner of the database, or grant USAGE on the schema"
         ) from None
     return [file.name for file in files]

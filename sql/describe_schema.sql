@@ -1,9 +1,9 @@
 -- What the catalogs say of the schema in front of the search path: the kind of each object, the table that it belongs to,
 -- its name, and its definition. Run by `check_schema`, twice: in an installed schema and in one that was made just now.
--- PostgreSQL leaves the name of that schema out of what it prints, except in two places, where it is taken out here.
+-- PostgreSQL leaves the name of that schema out of what it prints, except for functions, where it is taken out here.
 
 WITH here AS (
-    SELECT oid, quote_ident(nspname) || '.' AS prefix FROM pg_namespace WHERE nspname = current_schema()
+    SELECT oid, quote_ident(nspname) AS name FROM pg_namespace WHERE nspname = current_schema()
 ),
 relation AS (
     SELECT pg_class.* FROM pg_class JOIN here ON relnamespace = here.oid
@@ -37,15 +37,15 @@ SELECT 'index', relname, indexrelid::regclass::text, pg_get_indexdef(indexrelid,
     || CASE WHEN indisvalid THEN '' ELSE ', invalid' END
 FROM relation JOIN pg_index ON indrelid = relation.oid
 UNION ALL
-SELECT 'trigger', relname, tgname, replace(pg_get_triggerdef(pg_trigger.oid, true), replace(prefix, '''', ''''''), '')
+SELECT 'trigger', relname, tgname, pg_get_triggerdef(pg_trigger.oid, true)
     || CASE tgenabled WHEN 'O' THEN '' WHEN 'D' THEN ', disabled' ELSE ', not for every session' END
-FROM here, relation JOIN pg_trigger ON tgrelid = relation.oid AND NOT tgisinternal
+FROM relation JOIN pg_trigger ON tgrelid = relation.oid AND NOT tgisinternal
 UNION ALL
 SELECT 'rule', relname, rulename, pg_get_ruledef(pg_rewrite.oid, true)
 FROM relation JOIN pg_rewrite ON ev_class = relation.oid AND relkind = 'r'
 UNION ALL
 SELECT 'function', NULL, pg_proc.oid::regprocedure::text,
-    replace(pg_get_functiondef(pg_proc.oid), 'FUNCTION ' || prefix, 'FUNCTION ')
+    replace(pg_get_functiondef(pg_proc.oid), 'FUNCTION ' || name || '.', 'FUNCTION ')
 FROM here JOIN pg_proc ON pronamespace = here.oid AND prokind = 'f'
 UNION ALL
 SELECT 'view', NULL, relname, pg_get_viewdef(oid) FROM relation WHERE relkind = 'v'

@@ -6,15 +6,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
+from roles import Guest
 
 import eventstore
-from eventstore.database import install, open_connection, sql_files
+from eventstore.database import (
+    INSTALL_LOCK,
+    MAKE_LEDGER,
+    NOTE_IN_LEDGER,
+    check_schema,
+    install,
+    open_connection,
+    sql_files,
+)
 
 
 def event(version: int = 1) -> eventstore.DomainEvent:
@@ -27,18 +39,85 @@ def test_the_second_time_nothing_is_applied(schema: str) -> None:
         assert install(connection, schema) == []
 
 
-def test_four_processes_at_once(schema: str) -> None:
+@pytest.fixture
+def first_slice(schema: str) -> Iterator[None]:
+    """A schema as the first version of this package made it: the log, its guard, and two events."""
+    with open_connection(os.environ["EVENTSTORE_URL"], schema) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        connection.execute(MAKE_LEDGER)
+        for file in sql_files():
+            if file.name in ("010_domain_events", "110_guards"):
+                connection.execute(file.text)
+                connection.execute(NOTE_IN_LEDGER, (file.name, file.checksum))
+        insert = """
+            INSERT INTO domain_events (id, event_type, aggregate_id, event_data, version)
+            VALUES (gen_random_uuid(), 'game.created', 'hand', '{"seat": 3}', %s)
+        """
+        for version in (1, 2):
+            connection.execute(insert, (version,))
+        yield
+
+
+def assert_works(schema: str, latest_version: int) -> None:
+    """The schema is whole, and what is in it goes on."""
+    with eventstore.connect(schema=schema) as store:
+        assert store.append(event(latest_version + 1)).sequence_number == latest_version + 1
+        assert store.high_water_mark() == latest_version + 1
+        store.save_snapshot(eventstore.EventSnapshot(aggregate_id="hand", version=1, state={}))
+        with store.connection() as connection:
+            assert check_schema(connection, schema) == []
+
+
+@pytest.mark.usefixtures("first_slice")
+def test_an_older_schema_is_brought_up_to_date_and_keeps_its_events(schema: str) -> None:
+    with eventstore.connect(schema=schema) as store:
+        found = store.query(eventstore.EventQueryFilter(data_contains={"seat": 3}))
+        assert [(event.version, event.sequence_number) for event in found] == [(1, 1), (2, 2)]
+    assert_works(schema, 2)
+
+
+def test_four_processes_install_at_once(schema: str) -> None:
     code = f"import eventstore; eventstore.connect(schema={schema!r}).close()"
-    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, encoding="utf-8") for _ in range(4)
+    ]
     errors = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
+    assert_works(schema, 0)
 
 
-def test_changed_functions_are_applied_again(schema: str) -> None:
-    with open_connection(os.environ["EVENTSTORE_URL"], schema) as connection:
-        install(connection, schema)
+def test_four_sessions_install_at_the_same_moment(schema: str, request: pytest.FixtureRequest) -> None:
+    """Processes take so long to start that they hardly meet. Sessions that are open already do, nearly every time."""
+    together = Barrier(4)
+
+    def install_together(connection: psycopg.Connection) -> list[str]:
+        together.wait()
+        return install(connection, schema)
+
+    for _ in range(50 if request.config.getoption("--long") else 5):
+        with ExitStack() as sessions, ThreadPoolExecutor(4) as threads:
+            connections = [
+                sessions.enter_context(open_connection(os.environ["EVENTSTORE_URL"], schema)) for _ in range(4)
+            ]
+            applied = list(threads.map(install_together, connections))
+            # One of them did all the work.
+            assert sorted(applied) == [[], [], [], [file.name for file in sql_files()]]
+            assert check_schema(connections[0], schema) == []
+            connections[0].execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+
+
+def test_a_changed_function_takes_the_place_of_the_old_one(store: eventstore.PostgresEventStore, schema: str) -> None:
+    store.append(event())
+    with store.connection() as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION refuse_to_change_history() RETURNS trigger"
+            " LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''once upon a time''; RETURN NULL; END'"
+        )
         connection.execute("UPDATE eventstore_schema SET checksum = 'older' WHERE file = '110_guards'")
         assert install(connection, schema) == ["110_guards"]
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            connection.execute("DELETE FROM domain_events")
+        assert check_schema(connection, schema) == []
 
 
 def test_changed_tables_are_refused(schema: str) -> None:
@@ -49,40 +128,46 @@ def test_changed_tables_are_refused(schema: str) -> None:
             install(connection, schema)
 
 
-def test_nothing_to_do_waits_for_no_open_append(store: eventstore.PostgresEventStore, schema: str) -> None:
+def test_nothing_to_do_changes_nothing_and_waits_for_nobody(store: eventstore.PostgresEventStore, schema: str) -> None:
     with store.connection() as connection, connection.transaction():
-        connection.execute("LOCK TABLE domain_events IN ROW EXCLUSIVE MODE")
-        with open_connection(os.environ["EVENTSTORE_URL"], schema, lock_timeout="2s") as other:
+        connection.execute("LOCK TABLE domain_events, event_snapshots IN ACCESS EXCLUSIVE MODE")
+        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (INSTALL_LOCK, schema))
+        connection.execute("LOCK TABLE eventstore_schema IN SHARE ROW EXCLUSIVE MODE")  # nobody else writes
+        settings = {"lock_timeout": "2s", "default_transaction_read_only": "on"}
+        with open_connection(os.environ["EVENTSTORE_URL"], schema, **settings) as other:
             assert install(other, schema) == []
 
 
-@pytest.fixture
-def guest(schema: str) -> Iterator[str]:
-    """The URL of a role that may connect, and nothing else."""
-    name, password = f"guest_{uuid4().hex}", uuid4().hex
-    address = psycopg.conninfo.conninfo_to_dict(os.environ["EVENTSTORE_URL"])
-    with psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as connection:
-        role = sql.Identifier(name)
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password)))
-        yield psycopg.conninfo.make_conninfo(**address | {"user": name, "password": password})
-        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role))
-
-
 def test_a_role_that_may_not_create_connects_to_what_is_there(
-    store: eventstore.PostgresEventStore, schema: str, guest: str
+    store: eventstore.PostgresEventStore, schema: str, guest: Guest
 ) -> None:
-    role = sql.Identifier(psycopg.conninfo.conninfo_to_dict(guest)["user"])
-    rights = "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {0} TO {1}"
+    rights = """
+        GRANT USAGE ON SCHEMA {0} TO {1};
+        GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {0} TO {1};
+        GRANT SELECT ON ALL SEQUENCES IN SCHEMA {0} TO {1};
+    """
     with store.connection() as connection:
-        connection.execute(sql.SQL(rights).format(sql.Identifier(schema), role))
-    with eventstore.connect(guest, schema=schema) as as_guest:
+        guest.is_granted(rights, connection, schema)
+    with eventstore.connect(guest.url, schema=schema) as as_guest:
         as_guest.append(event())
         assert as_guest.get_latest_version("hand") == 1
 
 
-def test_a_role_that_may_not_create_is_told_so(guest: str, schema: str) -> None:
+def test_a_role_that_may_not_create_is_told_so(guest: Guest, schema: str) -> None:
     with pytest.raises(eventstore.SchemaError, match="owner of the database"):
-        eventstore.connect(guest, schema=schema)
+        eventstore.connect(guest.url, schema=schema)
+
+
+def test_a_role_that_may_not_create_is_told_of_another_version(
+    store: eventstore.PostgresEventStore, schema: str, guest: Guest
+) -> None:
+    with store.connection() as connection:
+        guest.is_granted(
+            "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT SELECT ON ALL TABLES IN SCHEMA {0} TO {1}", connection, schema
+        )
+        connection.execute("UPDATE eventstore_schema SET checksum = 'older' WHERE file = '110_guards'")
+    with pytest.raises(eventstore.SchemaError, match="of another version"):
+        eventstore.connect(guest.url, schema=schema)
 
 
 @pytest.mark.parametrize("name", ["", "pg_mine", "x" * 64, "$user", "a\0b", "\ud800", None, 5])
@@ -92,18 +177,20 @@ def test_impossible_schema_names_are_refused(name: Any) -> None:
 
 
 def test_a_role_without_any_right_on_the_schema_is_told_so(
-    store: eventstore.PostgresEventStore, schema: str, guest: str
+    store: eventstore.PostgresEventStore, schema: str, guest: Guest
 ) -> None:
     with pytest.raises(eventstore.SchemaError, match="grant USAGE"):
-        eventstore.connect(guest, schema=schema)
+        eventstore.connect(guest.url, schema=schema)
 
 
-def test_a_role_that_may_not_write_is_told_so(store: eventstore.PostgresEventStore, schema: str, guest: str) -> None:
-    role = sql.Identifier(psycopg.conninfo.conninfo_to_dict(guest)["user"])
+def test_a_role_that_may_not_write_is_told_so(store: eventstore.PostgresEventStore, schema: str, guest: Guest) -> None:
     with store.connection() as connection:
         rights = "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT SELECT ON ALL TABLES IN SCHEMA {0} TO {1}"
-        connection.execute(sql.SQL(rights).format(sql.Identifier(schema), role))
-    with eventstore.connect(guest, schema=schema) as as_guest, pytest.raises(eventstore.SchemaError, match="no right"):
+        guest.is_granted(rights, connection, schema)
+    with (
+        eventstore.connect(guest.url, schema=schema) as as_guest,
+        pytest.raises(eventstore.SchemaError, match="no right"),
+    ):
         as_guest.append(event())
 
 
