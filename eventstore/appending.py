@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC
 from typing import Any
 
@@ -142,7 +143,8 @@ class Appending:
                     event.as_stored(number, moment.astimezone(UTC))
                     for event, (number, moment) in zip(batch, written, strict=True)
                 ]
-            stored = self._why_not(connection, batch, firsts)
+            with connection.transaction() if joined else nullcontext():
+                stored = self._why_not(connection, batch, firsts)
             if stored:
                 return stored
         raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
@@ -226,6 +228,12 @@ def refuse_unfit_to_join(connection: object) -> None:
         )
     if status is TransactionStatus.INERROR:
         raise InvalidEventError("connection", "is in a transaction that has failed", "roll it back first")
+    if not connection.closed and connection.info.encoding != "utf-8":
+        raise InvalidEventError(
+            "connection",
+            f"speaks {connection.info.encoding}, which lacks some letters",
+            "connect with client_encoding=utf8",
+        )
     if connection.pgconn.pipeline_status != PipelineStatus.OFF:
         raise InvalidEventError("connection", "is in pipeline mode", "append outside of the pipeline")
 

@@ -91,11 +91,10 @@ def rows(connection: psycopg.Connection, statement: str, parameters: Sequence[ob
     """Run one of the store's own statements.
 
     It is prepared at the first use, and binary both ways: half the time of a text round trip for a batch of events. A
-    caller's connection that does not prepare statements, because a pooler stands in between, is left to its ways.
+    caller's connection that makes rows of another kind does not do so here, and one that never prepares does not now.
     """
-    prepare = connection.prepare_threshold is not None
     with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
-        return cursor.execute(statement, parameters, prepare=prepare, binary=True).fetchall()
+        return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
 
 
 def event_from(row: tuple[Any, ...]) -> DomainEvent:

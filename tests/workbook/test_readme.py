@@ -52,7 +52,7 @@ def test_the_code_runs(code: str, database: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["eventstore", "poker", "workbook"])
 def test_the_commands_exist(module: str) -> None:
-    named = set(re.findall(rf"python3? -m (?:workbook run )?{module} (\w+)", README)) - {"run"}
+    named = set(re.findall(rf"python3? -m (?:workbook run )?{module} (\w[\w-]*)", README)) - {"run"}
     named |= {"down", "status"} if module == "eventstore" else set()
     runnable = f"{module}.cli" if module == "workbook" else module
     for command in named:

@@ -8,7 +8,37 @@ The same functions run on the reference in `tests/contract/`, on the learner's s
 that the learner's notebooks add up to. So these three cannot disagree.
 """
 
-from workbook.contract import appending, events, payloads, reading, retrying
+from workbook.contract import (
+    appending,
+    events,
+    folding,
+    following,
+    ordering,
+    payloads,
+    querying,
+    questions,
+    reading,
+    retrying,
+    snapshots,
+    streaming,
+)
 from workbook.contract.promises import Promise, day_of, promise, promises
 
-__all__ = ["Promise", "appending", "day_of", "events", "payloads", "promise", "promises", "reading", "retrying"]
+__all__ = [
+    "Promise",
+    "appending",
+    "day_of",
+    "events",
+    "folding",
+    "following",
+    "ordering",
+    "payloads",
+    "promise",
+    "promises",
+    "querying",
+    "questions",
+    "reading",
+    "retrying",
+    "snapshots",
+    "streaming",
+]

@@ -152,6 +152,18 @@ def what_the_caller_writes_into_the_store_s_own_fields_is_ignored(names: Any, ne
 
 
 @promise(day=None)
+def every_error_is_an_error_of_the_event_store(names: Any, new_store: Callable[[], Any]) -> None:
+    for name in (
+        "InvalidEventError",
+        "VersionConflictError",
+        "DuplicateEventError",
+        "StoreUnavailableError",
+        "SchemaError",
+    ):
+        expect(issubclass(getattr(names, name), names.EventStoreError), True, f"{name} is an EventStoreError")
+
+
+@promise(day=None)
 def only_events_are_appended(names: Any, new_store: Callable[[], Any]) -> None:
     store = new_store()
     for wrong in (None, {"version": 1}, "event"):

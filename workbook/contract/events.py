@@ -25,6 +25,19 @@ def an_event_cannot_be_changed(names: Any, new_store: Callable[[], Any]) -> None
 
 
 @promise(day=1)
+def the_surroundings_of_an_event_cannot_be_changed(names: Any, new_store: Callable[[], Any]) -> None:
+    metadata = names.EventMetadata(user_id="dealer")
+
+    def blame_another() -> None:
+        metadata.user_id = "seat-1"
+
+    expect_error(FrozenInstanceError, blame_another, "metadata.user_id = 'seat-1'")
+    other = replace(metadata, user_id="seat-1")
+    expect((metadata.user_id, other.user_id), ("dealer", "seat-1"), "replace(metadata, user_id='seat-1')")
+    expect_error(TypeError, lambda: names.EventMetadata(None, None, "dealer"), "EventMetadata without names")
+
+
+@promise(day=1)
 def an_event_can_be_the_model_of_another(names: Any, new_store: Callable[[], Any]) -> None:
     fact = event(names)
     other = replace(fact, version=2)

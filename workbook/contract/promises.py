@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID, uuid5
@@ -11,6 +13,10 @@ from workbook.expect import expect
 Promise = Callable[[Any, Callable[[], Any]], None]
 
 SPACE = UUID("6f1d3c0a-5a8e-5d2b-9b7e-0c4f2a91d7e3")
+
+WRITERS = 8
+# A writer that hangs must not hang the checker with it.
+PATIENCE = 60.0
 
 _days: dict[Promise, int | None] = {}
 
@@ -62,3 +68,29 @@ def expect_stream(store: Any, versions: Iterable[int], aggregate_id: str = "hand
 def essence(stored: Any) -> tuple[Any, ...]:
     """What must come back from a store as it went in."""
     return (stored.id, stored.event_type, stored.aggregate_id, stored.version, stored.event_data)
+
+
+def at_once(work: Callable[[int], str]) -> list[str]:
+    """What each of eight threads has to say that set out together: its result, or the error that ended it."""
+    outcomes = ["still running"] * WRITERS
+    start = threading.Barrier(WRITERS)
+
+    def run(writer: int) -> None:
+        start.wait()
+        try:
+            outcomes[writer] = work(writer)
+        except BaseException as error:
+            outcomes[writer] = f"{type(error).__name__}: {error}"
+
+    threads = [threading.Thread(target=run, args=(writer,), daemon=True) for writer in range(WRITERS)]
+    # Python changes between threads so rarely that a store without any lock would mostly come through.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+    finally:
+        sys.setswitchinterval(interval)
+    return outcomes

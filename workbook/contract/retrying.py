@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +10,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid5
 
-from workbook.contract.promises import SPACE, event, expect_stream, promise
+from workbook.contract.promises import SPACE, WRITERS, at_once, event, expect_stream, promise
 from workbook.expect import expect, expect_error
-
-WRITERS = 8
-# A writer that hangs must not hang the checker with it.
-PATIENCE = 60.0
 
 
 @promise(day=3)
@@ -133,7 +127,7 @@ def of_eight_writers_of_one_version_one_wins(names: Any, new_store: Callable[[],
             return f"conflict: {conflict.attempted_version} after {conflict.latest_version}"
         return "stored"
 
-    got = Counter(_at_once(write))
+    got = Counter(at_once(write))
     expect(dict(got), {"stored": 1, f"conflict: 2 after {2}": WRITERS - 1}, "eight appends of version 2")
     expect_stream(store, [1, 2])
 
@@ -154,14 +148,14 @@ def eight_writers_that_try_again_lose_nothing(names: Any, new_store: Callable[[]
                     continue
         return "done"
 
-    expect(_at_once(write), ["done"] * WRITERS, "eight writers of ten events")
+    expect(at_once(write), ["done"] * WRITERS, "eight writers of ten events")
     expect_stream(store, range(1, WRITERS * each + 1))
 
 
 @promise(day=None)
 def eight_senders_of_the_same_event_all_get_it(names: Any, new_store: Callable[[], Any]) -> None:
     store = new_store()
-    got = _at_once(lambda _: str(store.append(event(names)).sequence_number))
+    got = at_once(lambda _: str(store.append(event(names)).sequence_number))
     expect(len(set(got)), 1, "the number of different answers")
     expect_stream(store, [1])
 
@@ -184,32 +178,6 @@ def batches_over_the_same_streams_in_opposite_order_all_end(names: Any, new_stor
             except names.VersionConflictError:
                 continue
 
-    expect(_at_once(write), ["done"] * WRITERS, "eight batches")
+    expect(at_once(write), ["done"] * WRITERS, "eight batches")
     expect_stream(store, range(1, WRITERS + 1))
     expect_stream(store, range(1, WRITERS + 1), "hand-2")
-
-
-def _at_once(work: Callable[[int], str]) -> list[str]:
-    """What each of eight threads has to say that set out together: its result, or the error that ended it."""
-    outcomes = ["still running"] * WRITERS
-    start = threading.Barrier(WRITERS)
-
-    def run(writer: int) -> None:
-        start.wait()
-        try:
-            outcomes[writer] = work(writer)
-        except BaseException as error:
-            outcomes[writer] = f"{type(error).__name__}: {error}"
-
-    threads = [threading.Thread(target=run, args=(writer,), daemon=True) for writer in range(WRITERS)]
-    # Python changes between threads so rarely that a store without any lock would mostly come through.
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(PATIENCE)
-    finally:
-        sys.setswitchinterval(interval)
-    return outcomes
