@@ -14,7 +14,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from eventstore.errors import EventStoreError, InvalidEventError, VersionConflictError
 from eventstore.events import DomainEvent
 from eventstore.reading import event_from, rows
-from eventstore.store import known_batch
+from eventstore.store import first_versions, known_batch
 
 # How often an append is tried again whose conflict had vanished when we looked. Each time, another append of the
 # same stream must have been in flight; more often than this in a row does not happen.
@@ -119,17 +119,22 @@ class Appending:
         )
 
     def append(
-        self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int], joined: bool = False
+        self, connection: psycopg.Connection, batch: list[DomainEvent], joined: bool = False
     ) -> list[DomainEvent]:
         """Write a batch, or find out why not.
 
         Args:
             connection: a connection in autocommit mode, or one with an open transaction.
             batch: one event or more.
-            firsts: the first version that the batch holds of each aggregate.
             joined: whether the open transaction is a caller's, and has to stay usable.
         """
-        attempt = _attempt_within_savepoint if joined else _attempt
+        attempt, savepoint = (_attempt_within_savepoint, connection.transaction) if joined else (_attempt, nullcontext)
+        try:
+            firsts = first_versions(batch)
+        except VersionConflictError:
+            with savepoint():
+                self._known(connection, batch)  # an id that is taken counts for more than a version that is wrong
+            raise
         if len(batch) == 1:
             [event] = batch
             statement, parameters = self._append_one, [*_values(event), event.aggregate_id, event.version]
@@ -143,36 +148,28 @@ class Appending:
                     event.as_stored(number, moment.astimezone(UTC))
                     for event, (number, moment) in zip(batch, written, strict=True)
                 ]
-            with connection.transaction() if joined else nullcontext():
-                stored = self._why_not(connection, batch, firsts)
-            if stored:
-                return stored
+            with savepoint():
+                stored = self._known(connection, batch)
+                if stored:
+                    return stored
+                self._refuse_conflict(connection, firsts)
+            # Nothing is in the way any more: the version check had looked just before somebody else's append became
+            # visible, or somebody who was faster has given up.
         raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
 
-    def _why_not(
-        self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]
-    ) -> list[DomainEvent]:
-        """Find out why nothing was written, in statements that see what has been committed meanwhile.
+    # Why was nothing written? Two statements of their own find out, which see what has been committed meanwhile. The
+    # ids come first: an append that is sent again after a lost answer has the old version too, and is no conflict.
 
-        The ids come first: an append that is sent again after a lost answer has the old version too, and is no
-        conflict.
-
-        Returns:
-            The stored events, if this batch was stored before. An empty list, if the reason has vanished: then the
-            version check had looked just before somebody else's append became visible, and is worth trying again.
-
-        Raises:
-            DuplicateEventError, VersionConflictError: the reason.
-        """
+    def _known(self, connection: psycopg.Connection, batch: list[DomainEvent]) -> list[DomainEvent]:
+        """The stored events, if this batch was stored before; see `known_batch`."""
         found = rows(connection, self._get_by_ids, ([event.id for event in batch],))
-        stored = known_batch(batch, {event.id: event for event in map(event_from, found)})
-        if stored:
-            return stored
+        return known_batch(batch, {event.id: event for event in map(event_from, found)})
+
+    def _refuse_conflict(self, connection: psycopg.Connection, firsts: dict[str, int]) -> None:
         latest = dict(rows(connection, self._get_latest_versions, (list(firsts),)))
         for aggregate_id, first in firsts.items():
             if first != latest[aggregate_id] + 1:
                 raise VersionConflictError(aggregate_id, first, latest[aggregate_id])
-        return []
 
 
 def _attempt(connection: psycopg.Connection, statement: str, parameters: list[object]) -> list[tuple[Any, ...]]:

@@ -49,9 +49,9 @@ class InMemoryEventStore:
     def append_many(self, events: Iterable[DomainEvent]) -> list[DomainEvent]:
         """See `EventStore.append_many`."""
         batch = take_batch(events)
-        firsts = first_versions(batch)
         with self._lock:
             known = known_batch(batch, self._by_id)
+            firsts = first_versions(batch)
             if known:
                 return [_copy(event) for event in known]
             for aggregate_id, first in firsts.items():

@@ -20,7 +20,6 @@ from eventstore.store import (
     check_filter,
     check_snapshot,
     check_versions,
-    first_versions,
     take_batch,
 )
 
@@ -90,15 +89,12 @@ class PostgresEventStore:
                 COMMITTED, in pipeline mode, not in UTF-8, or none at all.
         """
         batch = take_batch(events)
-        firsts = first_versions(batch)
         if connection is None:
-            if not batch:
-                return []
-            return self._connections.run(lambda own: self._appending.append(own, batch, firsts))
+            return self._connections.run(lambda own: self._appending.append(own, batch)) if batch else []
         refuse_unfit_to_join(connection)
         with in_our_words(connection):
             open_read_committed(connection)
-            return self._appending.append(connection, batch, firsts, joined=True) if batch else []
+            return self._appending.append(connection, batch, joined=True) if batch else []
 
     def get_by_aggregate(
         self, aggregate_id: str, from_version: int = 1, to_version: int | None = None

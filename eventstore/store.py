@@ -222,18 +222,23 @@ def take_batch(events: object) -> list[DomainEvent]:
 
     Raises:
         InvalidEventError: these are no events.
+        DuplicateEventError: one id stands twice.
     """
     if not isinstance(events, Iterable):
         raise InvalidEventError("events", f"is {type(events).__name__}", "pass a list of events")
     batch = list(events)
+    ids = set()
     for event in batch:
         if not isinstance(event, DomainEvent):
             raise InvalidEventError("event", f"is {type(event).__name__}", "pass DomainEvent(...)")
+        if event.id in ids:
+            raise DuplicateEventError(event.id, "this id stands twice in one batch")
+        ids.add(event.id)
     return batch
 
 
 def first_versions(events: list[DomainEvent]) -> dict[str, int]:
-    """Check a batch by itself, before any store is asked.
+    """Check the versions of a batch by themselves.
 
     Args:
         events: the batch, in the order of the call.
@@ -242,16 +247,11 @@ def first_versions(events: list[DomainEvent]) -> dict[str, int]:
         The first version that the batch holds of each aggregate.
 
     Raises:
-        DuplicateEventError: one id stands twice.
         VersionConflictError: the versions of an aggregate have a hole or a repeat.
     """
     firsts: dict[str, int] = {}
     lasts: dict[str, int] = {}
-    ids = set()
     for event in events:
-        if event.id in ids:
-            raise DuplicateEventError(event.id, "this id stands twice in one batch")
-        ids.add(event.id)
         last = lasts.get(event.aggregate_id)
         if last is None:
             firsts[event.aggregate_id] = event.version

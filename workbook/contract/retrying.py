@@ -104,6 +104,16 @@ def a_stored_batch_in_another_order_is_refused(names: Any, new_store: Callable[[
     expect_error(names.DuplicateEventError, lambda: store.append_many([other, one]), "append_many, turned round")
 
 
+@promise(day=None)
+def a_stored_batch_of_one_stream_in_another_order_is_refused(names: Any, new_store: Callable[[], Any]) -> None:
+    """The ids count for more than the versions, which would be in conflict as well."""
+    store = new_store()
+    one, other = event(names, 1), event(names, 2)
+    store.append_many([one, other])
+    expect_error(names.DuplicateEventError, lambda: store.append_many([other, one]), "append_many, turned round")
+    expect_stream(store, [1, 2])
+
+
 @promise(day=3)
 def one_id_twice_in_a_batch_is_refused(names: Any, new_store: Callable[[], Any]) -> None:
     store = new_store()
