@@ -1,4 +1,4 @@
-"""The commands of `python -m eventstore`."""
+"""The commands for the private server: start it, stop it, look into it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from eventstore.database import open_connection, server_url
 from eventstore.embedded import Cluster
-from eventstore.errors import EventStoreError, StoreUnavailableError
-
-app = typer.Typer(
-    help="A private PostgreSQL for the event store: start it, stop it, look into it.",
-    no_args_is_help=True,
-    add_completion=False,
-    # What is not an error of ours is a bug, and then a plain traceback helps most.
-    pretty_exceptions_enable=False,
-)
+from eventstore.errors import StoreUnavailableError
 
 
-def main() -> None:
-    """Run a command. What goes wrong in a way that a person can mend is one line on stderr and exit code 1."""
-    try:
-        app(prog_name="python -m eventstore")
-    except EventStoreError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(1) from None
-
-
-@app.command()
 def up() -> None:
     """Start the private PostgreSQL, unless it runs already."""
     _warn_of_other_server()
@@ -44,14 +26,12 @@ def up() -> None:
     print(f"PostgreSQL {status.version} runs on 127.0.0.1, port {status.port}.")
 
 
-@app.command()
 def down() -> None:
     """Stop the private PostgreSQL. Its data stay."""
     _warn_of_other_server()
     print("PostgreSQL is stopped." if Cluster().stop() else "PostgreSQL was not running.")
 
 
-@app.command()
 def status() -> None:
     """Say whether the server runs, and where it keeps what. The exit code is 1 if the private one does not run."""
     if server := os.environ.get("EVENTSTORE_URL"):
@@ -77,7 +57,6 @@ def status() -> None:
         raise typer.Exit(1)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
 def psql(arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to psql.")] = None) -> None:
     """Open psql on the server. Example: python -m eventstore psql -c "select 1" """
     # The private server brings a psql of its own release; for another server, that of the system is the better guess.
@@ -104,7 +83,6 @@ def psql(arguments: Annotated[list[str] | None, typer.Argument(help="Passed on t
     raise typer.Exit(code if code >= 0 else 128 - code)
 
 
-@app.command()
 def url() -> None:
     """Print the URL of the server for other tools. It holds the password. The private server is started if need be."""
     print(server_url())

@@ -1,0 +1,49 @@
+"""The commands of `python -m eventstore`."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+
+import typer
+
+from eventstore.cli import events, server
+from eventstore.cli.printing import escaped
+from eventstore.errors import EventStoreError
+
+app = typer.Typer(
+    help="An event store on PostgreSQL: its events, and a private server that keeps them.",
+    no_args_is_help=True,
+    add_completion=False,
+    # What is not an error of ours is a bug, and then a plain traceback helps most.
+    pretty_exceptions_enable=False,
+)
+for about_events in (events.append, events.stream, events.query, events.tail, events.stats, events.check_schema):
+    app.command(rich_help_panel="Events")(about_events)
+for about_server in (server.up, server.down, server.status, server.url):
+    app.command(rich_help_panel="The private PostgreSQL")(about_server)
+app.command(rich_help_panel="The private PostgreSQL", context_settings={"ignore_unknown_options": True})(server.psql)
+
+
+def main() -> None:
+    """Run a command. What goes wrong in a way that a person can mend is one line on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A console or a pipe in an old encoding cannot show every character of an event.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            app(prog_name="python -m eventstore")
+        finally:
+            print(end="", flush=True)  # here, where a pipe that nobody reads any more can be dealt with
+    except EventStoreError as error:
+        print(f"error: {escaped(' '.join(str(error).split()))}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        # Whoever read the pipe has seen enough, as `head -1` has: then be quiet. Windows calls that EINVAL.
+        if error.errno not in (errno.EPIPE, errno.EINVAL):
+            print(f"error: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
+        raise SystemExit(1) from None
