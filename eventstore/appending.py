@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
+from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from eventstore.errors import EventStoreError, InvalidEventError, VersionConflictError
@@ -16,12 +16,12 @@ from eventstore.events import DomainEvent
 from eventstore.reading import event_from, rows
 from eventstore.store import first_versions, known_batch
 
-# How often an append is tried again whose conflict had vanished when we looked. Each time, another append of the
-# same stream must have been in flight; more often than this in a row does not happen.
+# How often an append is tried whose conflict has vanished when we look. Two attempts are the most that 32 writers of
+# one stream ever needed.
 MAX_ATTEMPTS = 20
 
 # Somebody else was faster, or two batches that name the same ids in different orders wait for each other.
-LOST_RACES = (UniqueViolation, SerializationFailure, DeadlockDetected)
+LOST_RACES = (UniqueViolation, DeadlockDetected)
 
 # The version check stands in the INSERT itself: the row is written if the stream ends one version below it. Two
 # transactions may still pass the check at the same moment, because neither sees the other's row yet. Then the unique
@@ -85,22 +85,22 @@ ORDER BY place
 RETURNING sequence_number, recorded_at
 """
 
-GET_BY_IDS = """
-SELECT id, event_type, aggregate_id, version, event_data::text, schema_version, event_timestamp,
-       causation_id, correlation_id, user_id, sequence_number, recorded_at
-FROM {schema}.domain_events
-WHERE id = ANY (%b::uuid[])
-"""
-
-GET_LATEST_VERSIONS = """
+# Why was nothing written? For each event that was sent: how far its stream has got, and what is stored under its id.
+# One statement, so that both answers are of the same moment: a copy of the event, stored between two statements, would
+# make the id look unknown and the version taken.
+LOOK_BACK = """
 SELECT
-    wanted.aggregate_id,
+    sent.aggregate_id,
     (
-        SELECT coalesce(max(event.version), 0)
+        SELECT coalesce(max(version), 0)
         FROM {schema}.domain_events AS event
-        WHERE event.aggregate_id = wanted.aggregate_id
-    )
-FROM unnest(%b::text[]) AS wanted (aggregate_id)
+        WHERE event.aggregate_id = sent.aggregate_id
+    ),
+    stored.id, stored.event_type, stored.aggregate_id, stored.version, stored.event_data::text, stored.schema_version,
+    stored.event_timestamp, stored.causation_id, stored.correlation_id, stored.user_id, stored.sequence_number,
+    stored.recorded_at
+FROM unnest(%b::uuid[], %b::text[]) AS sent (id, aggregate_id)
+LEFT JOIN {schema}.domain_events AS stored ON stored.id = sent.id
 """
 
 
@@ -113,9 +113,8 @@ class Appending:
     def __init__(self, schema: str) -> None:
         # A percent sign in the name would look like a parameter to the driver.
         name = sql.SQL(sql.Identifier(schema).as_string().replace("%", "%%"))
-        self._append_one, self._append_many, self._get_by_ids, self._get_latest_versions = (
-            sql.SQL(statement).format(schema=name).as_string()
-            for statement in (APPEND_ONE, APPEND_MANY, GET_BY_IDS, GET_LATEST_VERSIONS)
+        self._append_one, self._append_many, self._look_back = (
+            sql.SQL(statement).format(schema=name).as_string() for statement in (APPEND_ONE, APPEND_MANY, LOOK_BACK)
         )
 
     def append(
@@ -133,7 +132,7 @@ class Appending:
             firsts = first_versions(batch)
         except VersionConflictError:
             with savepoint():
-                self._known(connection, batch)  # an id that is taken counts for more than a version that is wrong
+                self._why_not(connection, batch, {})  # an id that is taken counts for more than a version that is wrong
             raise
         if len(batch) == 1:
             [event] = batch
@@ -149,27 +148,38 @@ class Appending:
                     for event, (number, moment) in zip(batch, written, strict=True)
                 ]
             with savepoint():
-                stored = self._known(connection, batch)
-                if stored:
-                    return stored
-                self._refuse_conflict(connection, firsts)
-            # Nothing is in the way any more: the version check had looked just before somebody else's append became
-            # visible, or somebody who was faster has given up.
+                stored = self._why_not(connection, batch, firsts)
+            if stored:
+                return stored
         raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
 
-    # Why was nothing written? Two statements of their own find out, which see what has been committed meanwhile. The
-    # ids come first: an append that is sent again after a lost answer has the old version too, and is no conflict.
+    def _why_not(
+        self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]
+    ) -> list[DomainEvent]:
+        """Find out why nothing was written, in a statement that sees what has been committed meanwhile.
 
-    def _known(self, connection: psycopg.Connection, batch: list[DomainEvent]) -> list[DomainEvent]:
-        """The stored events, if this batch was stored before; see `known_batch`."""
-        found = rows(connection, self._get_by_ids, ([event.id for event in batch],))
-        return known_batch(batch, {event.id: event for event in map(event_from, found)})
+        The ids come first: an append that is sent again after a lost answer has the old version too, and is no
+        conflict.
 
-    def _refuse_conflict(self, connection: psycopg.Connection, firsts: dict[str, int]) -> None:
-        latest = dict(rows(connection, self._get_latest_versions, (list(firsts),)))
+        Returns:
+            The stored events, if this batch was stored before. An empty list, if the reason has vanished: then the
+            version check had looked just before somebody else's append became visible, or somebody who was faster has
+            given up, and it is worth trying again.
+
+        Raises:
+            DuplicateEventError, VersionConflictError: the reason.
+        """
+        sent = ([event.id for event in batch], [event.aggregate_id for event in batch])
+        # Planned for the table as it is now, since a plan that was made for a small one might read all of a large one.
+        found = rows(connection, self._look_back, sent, prepare=False)
+        stored = known_batch(batch, {row[2]: event_from(row[2:]) for row in found if row[2] is not None})
+        if stored:
+            return stored
+        latest = {row[0]: row[1] for row in found}
         for aggregate_id, first in firsts.items():
             if first != latest[aggregate_id] + 1:
                 raise VersionConflictError(aggregate_id, first, latest[aggregate_id])
+        return []
 
 
 def _attempt(connection: psycopg.Connection, statement: str, parameters: list[object]) -> list[tuple[Any, ...]]:
@@ -187,7 +197,8 @@ def _attempt_within_savepoint(
     # A deadlock is not tried again here: the caller's own locks are part of it, and stay until the caller ends.
     try:
         with connection.transaction() as savepoint:
-            written = rows(connection, statement, parameters)
+            # Not prepared: the plan would be made while the table is small, and kept while an import makes it large.
+            written = rows(connection, statement, parameters, prepare=False)
             if not written:
                 raise psycopg.Rollback(savepoint)  # gives the locks back that the attempt has taken
             return written

@@ -78,10 +78,12 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
         SchemaError: no schema can have this name.
     """
     check_schema_name(schema)
-    try:
+    given: dict[str, Any] | None = None
+    # The driver's error shows the URL, and with it the password. So ours is raised outside, and does not remember it.
+    with suppress(psycopg.ProgrammingError, UnicodeEncodeError):
         given = conninfo_to_dict(url)
-    except (psycopg.ProgrammingError, UnicodeEncodeError):  # its text would show the URL, and with it the password
-        raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}") from None
+    if given is None:
+        raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}")
     defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"} | LOST_CABLE
     session = SESSION | {"search_path": sql.Identifier(schema).as_string()} | settings
     try:
@@ -143,10 +145,14 @@ class Connections:
 
     def __init__(self, url: str | None, schema: str) -> None:
         self._url, self.schema = url, schema
+        self._closed = False
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self._process = os.getpid()
         # The last one given back is the first one taken: it is the warmest, and the others may grow old.
         self._free: deque[psycopg.Connection] = deque()
         self._turns = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        self._closed = False
 
     def run(self, work: Callable[[psycopg.Connection], Answer]) -> Answer:
         """Do a piece of work that may be done twice, and turn the driver's errors into ours.
@@ -159,6 +165,9 @@ class Connections:
             StoreUnavailableError: the server cannot be reached, or broke off the call on a new connection.
             EventStoreError: whatever else the server refused.
         """
+        if self._process != os.getpid():
+            # This is the child of a fork. The connections are the parent's, who would get our answers, and we his.
+            self._start_empty()
         while True:
             with self._turns:
                 connection, kept = self._take()
@@ -201,7 +210,9 @@ CREATE TABLE IF NOT EXISTS eventstore_schema (
     file       text        PRIMARY KEY,
     checksum   text        NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
-)
+);
+-- Whoever may use the schema may see that it is installed.
+GRANT SELECT ON eventstore_schema TO PUBLIC;
 """
 
 NOTE_IN_LEDGER = """
@@ -264,6 +275,8 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
         with connection.transaction():
             # The tables do not exist yet, so the lock is taken on the schema's name.
             connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (INSTALL_LOCK, schema))
+            # A trigger can be made again only when nobody is writing, and while this waits, all writers wait behind it.
+            connection.execute("SET LOCAL lock_timeout = '5s'")
             # CREATE SCHEMA IF NOT EXISTS would want the right to create even where there is nothing to create.
             if connection.execute("SELECT to_regnamespace(quote_ident(%s))", (schema,)).fetchone() == (None,):
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))

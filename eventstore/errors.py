@@ -35,7 +35,8 @@ class VersionConflictError(EventStoreError):
     Args:
         aggregate_id: the stream that was written to.
         attempted_version: the version that the caller asked for.
-        latest_version: the version of the newest stored event, 0 for an empty stream.
+        latest_version: the version of the newest stored event, 0 for an empty stream; within one batch that has a hole
+            or a repeat, the version of the event before.
     """
 
     def __init__(self, aggregate_id: str, attempted_version: int, latest_version: int) -> None:
@@ -82,10 +83,15 @@ class StoreUnavailableError(EventStoreError):
 # What the server says, as SQLSTATE or the class in its first two characters, and what it means for a caller.
 _MEANINGS: dict[str, tuple[type[EventStoreError], str]] = {
     "08": (StoreUnavailableError, "the connection to the server was lost"),
+    "25006": (StoreUnavailableError, "the server is read-only now: is it a standby?"),
     "25P03": (StoreUnavailableError, "the server ended a transaction that was idle for too long"),
     "25P04": (StoreUnavailableError, "the server ended a transaction that took too long"),
     "3F000": (SchemaError, "the schema is not there: was it dropped? connect again"),
-    "40": (StoreUnavailableError, "another transaction was in the way: try again"),
+    "40": (
+        StoreUnavailableError,
+        "another transaction was in the way: try again, and if you have joined one of your own, all of it",
+    ),
+    "42883": (SchemaError, "the functions are not there: were they dropped? connect again"),
     "42501": (SchemaError, "this role has no right to do that"),
     "42P01": (SchemaError, "the tables are not there: were they dropped? use another schema, or connect again"),
     "53": (StoreUnavailableError, "the server is out of a resource"),

@@ -192,8 +192,8 @@ class EventQueryFilter:
         to_timestamp: events that happened at this moment or earlier.
         data_contains: events whose payload contains this JSON object, as jsonb's operator `@>` sees it:
             `{"seats": [3]}` fits `{"seats": [1, 3], "pot": 40}`.
-        after_sequence: events with a higher sequence number. To read page by page, pass the number of the last event
-            of the page before.
+        after_sequence: events with a higher sequence number, whatever the order. To read page by page in the order of
+            the log, pass the number of the last event of the page before.
         order_by: `"sequence_number"`, `"event_timestamp"` or `"version"`. Equal ones follow by sequence number,
             in the same direction.
         order_direction: `"ASC"` or `"DESC"`.

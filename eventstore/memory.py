@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
+from types import TracebackType
+from typing import Self
 from uuid import UUID
 
 from eventstore import payload
@@ -131,6 +133,17 @@ class InMemoryEventStore:
             saved = self._snapshots.get(aggregate_id, {})
             newest = max((each for each in saved if each <= version), default=None)
             return None if newest is None else _copy_snapshot(saved[newest])
+
+    def close(self) -> None:
+        """Does nothing: there is nothing to let go of. It is here so that either kind of store can be put to use."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _write(self, event: DomainEvent) -> DomainEvent:
         stored = event.as_stored(len(self._log) + 1, utc_now())

@@ -56,7 +56,7 @@ def connect(url: str | None = None, *, schema: str = "public") -> PostgresEventS
 class PostgresEventStore:
     """An `EventStore` whose events survive the process, the crash of the server, and the night. Made by `connect`.
 
-    Safe to use from several threads; a process that forks must connect again in the child.
+    Safe to use from several threads. After a fork, the child opens connections of its own.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -83,6 +83,9 @@ class PostgresEventStore:
                 written when that transaction commits, and vanish when it is rolled back. An error leaves the
                 transaction usable and without the events. A connection without autocommit that has no open
                 transaction gets one. It must load numbers, text, UUIDs and times as psycopg does by default.
+                A batch over several streams keeps one of 64 locks for each of them until the transaction ends: others
+                may have to wait for these streams and some more, and two transactions with several batches may meet in
+                a deadlock. Then roll back, and run the whole transaction again.
 
         Raises:
             InvalidEventError: the connection is idle in autocommit mode, in a failed transaction, above READ
@@ -136,7 +139,7 @@ class PostgresEventStore:
         if aggregate_id is None:
             return self._number(reading.COUNT_ALL)
         check_name("aggregate_id", aggregate_id)
-        return self._number(reading.COUNT_STREAM, aggregate_id)
+        return self._number(reading.COUNT_STREAM, aggregate_id, prepare=False)
 
     def high_water_mark(self) -> int:
         """See `EventStore.high_water_mark`."""
@@ -202,9 +205,9 @@ class PostgresEventStore:
             first = page[-1][3] + 1
             size = max(1, min(LARGEST_PAGE, PAGE_BYTES * size // sum(len(row[4]) for row in page)))
 
-    def _select(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        return self._connections.run(lambda connection: rows(connection, statement, parameters))
+    def _select(self, statement: str, *parameters: object, prepare: bool = True) -> list[tuple[Any, ...]]:
+        return self._connections.run(lambda connection: rows(connection, statement, parameters, prepare))
 
-    def _number(self, statement: str, *parameters: object) -> int:
-        [(number,)] = self._select(statement, *parameters)
+    def _number(self, statement: str, *parameters: object, prepare: bool = True) -> int:
+        [(number,)] = self._select(statement, *parameters, prepare=prepare)
         return int(number)

@@ -87,14 +87,19 @@ def query_events(connection: psycopg.Connection, filter: EventQueryFilter) -> li
     return [event_from(row) for row in cursor]
 
 
-def rows(connection: psycopg.Connection, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """Run one of the store's own statements.
+def rows(
+    connection: psycopg.Connection, statement: str, parameters: Sequence[object] = (), prepare: bool = True
+) -> list[tuple[Any, ...]]:
+    """Run one of the store's own statements, binary both ways: half the time of a text round trip for a batch.
 
-    It is prepared at the first use, and binary both ways: half the time of a text round trip for a batch of events. A
-    caller's connection that makes rows of another kind does not do so here, and one that never prepares does not now.
+    Args:
+        connection: one of the store's, or a caller's, whose rows may be of another kind otherwise.
+        statement: the statement.
+        parameters: its parameters.
+        prepare: whether to prepare it at the first use. Then it is planned once, for the table as it is by then.
     """
     with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
-        return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
+        return cursor.execute(statement, parameters, prepare=prepare, binary=True).fetchall()
 
 
 def event_from(row: tuple[Any, ...]) -> DomainEvent:

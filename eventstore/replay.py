@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from datetime import datetime
 from itertools import takewhile
 from operator import attrgetter
@@ -144,12 +145,13 @@ class Repository(Generic[State]):
             return replay(self._store.get_stream(aggregate_id, start + 1, version), self._apply, state)
         check = check_count if field == "sequence_number" else check_moment
         check(field, points[field])
-        return replay(_until(self._store.get_stream(aggregate_id), field, points[field]), self._apply, self._initial)
+        state, _ = self._start(None)
+        return replay(_until(self._store.get_stream(aggregate_id), field, points[field]), self._apply, state)
 
     def _start(self, snapshot: EventSnapshot | None) -> tuple[State, int]:
         """The state to start from, and its version."""
         if snapshot is None or snapshot.schema_version != self._schema_version:
-            return self._initial, 0
+            return deepcopy(self._initial), 0  # the next load must not find what this one made of it
         return self._restore(snapshot.state), snapshot.version
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from eventstore import payload
@@ -16,6 +16,7 @@ from eventstore.errors import DuplicateEventError, InvalidEventError, VersionCon
 from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot
 
 
+@runtime_checkable
 class EventStore(Protocol):
     """An append-only log of events, readable as one stream per aggregate."""
 

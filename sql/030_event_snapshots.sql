@@ -1,5 +1,4 @@
 -- Snapshots: what an aggregate had become at one of its versions. A cache: all of it may be deleted at any time.
--- The foreign key lets nobody save the state of a version that does not exist.
 
 CREATE TABLE event_snapshots (
     aggregate_id    text        NOT NULL,
@@ -9,7 +8,5 @@ CREATE TABLE event_snapshots (
     saved_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
 
     CONSTRAINT event_snapshots_pkey PRIMARY KEY (aggregate_id, version),
-    CONSTRAINT event_snapshots_event_fkey FOREIGN KEY (aggregate_id, version)
-        REFERENCES domain_events (aggregate_id, version),
     CONSTRAINT event_snapshots_schema_version_positive CHECK (schema_version > 0)
 );

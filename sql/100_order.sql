@@ -13,6 +13,7 @@
 CREATE OR REPLACE FUNCTION publish_floor() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
+    numbers  regclass := format('%I.domain_events_sequence_number_seq', TG_TABLE_SCHEMA);
     floor    bigint;
     me       text := pg_current_xact_id();
     noted_in text := 'eventstore.floor_of_' || TG_RELID;
@@ -20,8 +21,9 @@ BEGIN
     -- Once in a transaction is enough: a later floor would only be higher. A savepoint that is rolled back takes both
     -- the lock and the note with it. The note holds the transaction's id, so that no setting left over can pass for it.
     IF current_setting(noted_in, true) IS DISTINCT FROM me THEN
-        -- SELECT last_value would be wrong: it may run ahead of the numbers drawn.
-        floor := pg_sequence_last_value(format('%I.domain_events_sequence_number_seq', TG_TABLE_SCHEMA)::regclass);
+        IF has_sequence_privilege(numbers, 'SELECT, USAGE') THEN
+            floor := pg_sequence_last_value(numbers);  -- SELECT last_value might run ahead of the numbers drawn
+        END IF;
         IF floor IS NULL THEN
             -- No number was drawn yet, or this role may not look at the sequence. The highest number to be seen is a
             -- floor as well, if a lower one: whatever is drawn from now on is above it.
@@ -62,8 +64,9 @@ BEGIN ATOMIC
             AND granted
     )
     SELECT CASE
-        -- A replica does not see the locks of the writers, so there nothing is ever certain.
+        -- A standby and a subscriber do not see the locks of the writers, so there nothing is ever certain.
         WHEN pg_is_in_recovery() THEN 0
+        WHEN EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'domain_events'::regclass) THEN 0
         ELSE greatest(0, least((SELECT highest FROM visible), (SELECT min(floor) FROM published)))
     END;
 END;

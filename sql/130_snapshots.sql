@@ -1,3 +1,27 @@
+-- Nobody saves the state of a version that has not been written. A foreign key would say the same, but it would lock the
+-- event for each snapshot, and TRUNCATE would complain of it instead of saying that events are facts.
+
+CREATE OR REPLACE FUNCTION refuse_unreached_version() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    reached boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %I.domain_events WHERE aggregate_id = $1 AND version = $2)', TG_TABLE_SCHEMA
+    ) INTO reached USING NEW.aggregate_id, NEW.version;
+    IF NOT reached THEN
+        RAISE EXCEPTION '% has not reached version %', NEW.aggregate_id, NEW.version
+            USING ERRCODE = 'foreign_key_violation',
+                  HINT    = 'Save the state at a version that is stored.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER event_snapshots_have_events
+    BEFORE INSERT OR UPDATE OF aggregate_id, version ON event_snapshots
+    FOR EACH ROW EXECUTE FUNCTION refuse_unreached_version();
+
 -- Save a snapshot and find the newest one. Newest means of the highest version, never the one that was saved last: a
 -- slow worker may save an old state late.
 
