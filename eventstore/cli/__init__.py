@@ -10,17 +10,22 @@ import sys
 import typer
 
 from eventstore.cli import events, server
-from eventstore.cli.printing import escaped
+from eventstore.cli.printing import print_error
+from eventstore.cli.tail import tail
 from eventstore.errors import EventStoreError
 
 app = typer.Typer(
     help="An event store on PostgreSQL: its events, and a private server that keeps them.",
+    epilog=(
+        "Exit codes: 0 if all is well. 1 if it failed; check-schema: the schema differs; status: the private server"
+        " does not run. 2 for wrong usage; check-schema: it could not check. 130 after Ctrl-C. psql gives back its own."
+    ),
     no_args_is_help=True,
     add_completion=False,
     # What is not an error of ours is a bug, and then a plain traceback helps most.
     pretty_exceptions_enable=False,
 )
-for about_events in (events.append, events.stream, events.query, events.tail, events.stats, events.check_schema):
+for about_events in (events.append, events.stream, events.query, tail, events.stats, events.check_schema):
     app.command(rich_help_panel="Events")(about_events)
 for about_server in (server.up, server.down, server.status, server.url):
     app.command(rich_help_panel="The private PostgreSQL")(about_server)
@@ -39,11 +44,11 @@ def main() -> None:
         finally:
             print(end="", flush=True)  # here, where a pipe that nobody reads any more can be dealt with
     except EventStoreError as error:
-        print(f"error: {escaped(' '.join(str(error).split()))}", file=sys.stderr)
+        print_error(error)
         raise SystemExit(1) from None
     except OSError as error:
         # Whoever read the pipe has seen enough, as `head -1` has: then be quiet. Windows calls that EINVAL.
         if error.errno not in (errno.EPIPE, errno.EINVAL):
-            print(f"error: {error}", file=sys.stderr)
+            print_error(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
         raise SystemExit(1) from None

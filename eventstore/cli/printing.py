@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -28,12 +28,19 @@ REQUIRED = ("event_type", "aggregate_id", "version", "event_data")
 METADATA = ("causation_id", "correlation_id", "user_id")
 FILLED_BY_THE_STORE = ("sequence_number", "recorded_at")
 FIELDS = (*REQUIRED, *METADATA, "id", "schema_version", "event_timestamp", *FILLED_BY_THE_STORE)
-# What JSON has no type for.
-WRITTEN_AS_TEXT: dict[str, Callable[[Any], object]] = {
-    "id": UUID,
-    "causation_id": UUID,
-    "correlation_id": UUID,
-    "event_timestamp": datetime.fromisoformat,
+TEXT, WHOLE_NUMBER = (str, "text"), (int, "a whole number")
+# What a line of JSON has to hold. The store would refuse the rest as well, but in words for those who write Python.
+KINDS: dict[str, tuple[type, str]] = {
+    "event_type": TEXT,
+    "aggregate_id": TEXT,
+    "version": WHOLE_NUMBER,
+    "event_data": (dict, 'an object like {"pot": 40}'),
+    "user_id": TEXT,
+    "schema_version": WHOLE_NUMBER,
+    "id": (str, "a UUID"),
+    "causation_id": (str, "a UUID"),
+    "correlation_id": (str, "a UUID"),
+    "event_timestamp": (str, "a time like 2030-01-31T20:15:00Z"),
 }
 
 
@@ -74,14 +81,12 @@ def events_from(lines: Iterable[bytes]) -> Iterator[DomainEvent]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield _event_from(parse_json("it", line))
+                yield _event_from(parse_object("it", line))
             except InvalidEventError as error:
                 raise EventStoreError(f"line {number}: {error}; nothing was written") from None
 
 
-def _event_from(given: object) -> DomainEvent:
-    if not isinstance(given, dict):
-        raise InvalidEventError("it", "is no JSON object", "write one event on each line")
+def _event_from(given: dict[str, Any]) -> DomainEvent:
     for name in given:
         if name not in FIELDS:
             raise InvalidEventError(repr(name), "is no field of an event", f"use {', '.join(FIELDS)}")
@@ -89,19 +94,18 @@ def _event_from(given: object) -> DomainEvent:
     for name in REQUIRED:
         if name not in fields:
             raise InvalidEventError(name, "is missing", "every line needs one")
-    for name, read in WRITTEN_AS_TEXT.items():
-        if name in fields:
-            try:
-                fields[name] = read(fields[name])
-            except (ValueError, TypeError, AttributeError):
-                fix = "write a UUID" if read is UUID else "write a time like 2030-01-31T20:15:00Z"
-                raise InvalidEventError(name, f"is {fields[name]!r:.60}", fix) from None
+    for name, value in fields.items():
+        kind, words = KINDS[name]
+        if type(value) is not kind:  # an isinstance() would take true for a whole number
+            raise InvalidEventError(name, f"is {json.dumps(value):.60}", f"write {words}")
+        if name in WRITTEN_AS_TEXT:
+            fields[name] = WRITTEN_AS_TEXT[name](name, value)
     metadata = EventMetadata(**{name: fields.pop(name, None) for name in METADATA})
     return DomainEvent(**fields, metadata=metadata)
 
 
-def parse_json(field: str, text: str | bytes) -> Any:
-    """Read JSON that somebody has written. Whether a store can hold the value, the event says.
+def parse_object(field: str, text: str | bytes) -> dict[str, Any]:
+    """Read a JSON object that somebody has written. Whether a store can hold it, the event says.
 
     Args:
         field: the name to use in errors.
@@ -111,12 +115,56 @@ def parse_json(field: str, text: str | bytes) -> Any:
         InvalidEventError: it says where the text stops being JSON.
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         problem = f"is no JSON ({error.msg} at character {error.pos + 1})"
     except (ValueError, RecursionError) as error:  # no UTF-8, a number of too many digits, too many brackets
         problem = f"cannot be read ({error})"
+    else:
+        if isinstance(value, dict):
+            return value
+        problem = "is no JSON object"
     raise InvalidEventError(field, problem, 'write JSON in UTF-8, like {"pot": 40}')
+
+
+def parse_moment(field: str, text: str) -> datetime:
+    """Read a time with its zone.
+
+    Args:
+        field: the name to use in errors.
+        text: a time as ISO 8601 writes it.
+
+    Raises:
+        InvalidEventError: it is no time, or has no zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidEventError(field, f"is {text!r:.60}", "write a time like 2030-01-31T20:15:00Z") from None
+    if moment.tzinfo is None:
+        raise InvalidEventError(field, "has no time zone", "put Z for UTC, or +02:00, behind it")
+    return moment
+
+
+def _parse_uuid(field: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidEventError(field, f"is {text!r:.60}", "write a UUID") from None
+
+
+# What JSON has no type for.
+WRITTEN_AS_TEXT: dict[str, Callable[[str, Any], object]] = {
+    "id": _parse_uuid,
+    "causation_id": _parse_uuid,
+    "correlation_id": _parse_uuid,
+    "event_timestamp": parse_moment,
+}
+
+
+def print_error(error: Exception) -> None:
+    """Print one line on stderr, whatever the error holds."""
+    print(f"error: {escaped(' '.join(str(error).split()))}", file=sys.stderr)
 
 
 class EventTable:
@@ -127,8 +175,7 @@ class EventTable:
     """
 
     def __init__(self) -> None:
-        terminal = Console()
-        self._width = terminal.width if terminal.is_terminal else sys.maxsize
+        self._width = _width_of_output()
         self._widths = dict.fromkeys(COLUMNS, 0)
 
     def print(self, events: Iterable[DomainEvent]) -> None:
@@ -160,6 +207,28 @@ class EventTable:
         whole = sum(width for name, width in self._widths.items() if name not in MAY_BE_CUT)
         third = max(8, (self._width - whole - len(GAP) * len(COLUMNS)) // 3)
         return {name: min(width, third) if name in MAY_BE_CUT else width for name, width in self._widths.items()}
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table that fits the terminal, or whole where there is none.
+
+    Args:
+        rows: the names of the columns, and then the rows. The first cell is a name; it may take half of the room. The
+            others are numbers; the last of them are left out where there is no room for the whole column.
+    """
+    room = _width_of_output()
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    widths[0] = min(widths[0], room // 2)
+    while len(widths) > 1 and sum(widths) + len(GAP) * (len(widths) - 1) > room:
+        widths.pop()
+    for name, *numbers in rows:
+        cells = [cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=False)]
+        print(GAP.join((set_cell_size(_cut(name, widths[0]), widths[0]), *cells)))
+
+
+def _width_of_output() -> int:
+    terminal = Console()
+    return terminal.width if terminal.is_terminal else sys.maxsize
 
 
 def _fit(cell: str, column: str, width: int) -> str:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -25,12 +25,14 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rich.cells import cell_len
 
 import eventstore
 from eventstore import DomainEvent, EventMetadata, EventStoreError
 from eventstore.cli.printing import events_from, print_json
+from eventstore.embedded import Cluster
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ID, OTHER_ID = UUID(int=7), UUID(int=8)
@@ -75,6 +77,15 @@ def watch() -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@contextmanager
+def killed_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def until(true: Callable[[], Any], what: str) -> Any:
     deadline = time.monotonic() + 120
     while not (answer := true()):
@@ -101,6 +112,7 @@ def test_what_append_writes_can_be_read_in_every_way(
         *("--correlation", str(ID), "--causation", str(OTHER_ID), "--timestamp", "2030-01-31T22:15:00.5+02:00"),
     )
     [stored] = store.get_by_aggregate("hand")
+    assert (stored.version, stored.sequence_number) == (1, 1)
     assert done.stdout == f"hand version 1, number {stored.sequence_number}, id {stored.id}\n", done.stderr
     assert (stored.event_type, stored.event_data, stored.schema_version) == ("bet", {"chips": 50, "by": "Zoë"}, 3)
     assert stored.metadata == EventMetadata(causation_id=OTHER_ID, correlation_id=ID, user_id="zoë")
@@ -191,12 +203,14 @@ def test_a_stream_can_be_piped_into_another_store(
     lines = run("stream", "hand", "--json").stdout
     copy = f"{schema} copy"
     try:
-        first = finish(start(copy, "append", "--json", "-"), lines)
+        first = finish(start(copy, "append", "--file", "-", "--json"), lines)
         file = tmp_path / "events.jsonl"
         file.write_text("\ufeff" + lines, encoding="utf-8")  # as some editors begin a file
-        assert finish(start(copy, "append", "--json", str(file))).stdout == first.stdout, "a second try adds nothing"
+        assert finish(start(copy, "append", "--json", "--file", str(file))).stdout == first.stdout, (
+            "a second try adds nothing"
+        )
         hole = LINE + "\n" + LINE.replace("1", "3")
-        refused = finish(start(copy, "append", "--json", "-"), hole.replace("hand", "other"))
+        refused = finish(start(copy, "append", "--file", "-"), hole.replace("hand", "other"))
         assert refused.stderr == "error: other is at version 1: the next event must have version 2, not 3\n"
         with eventstore.connect(os.environ["EVENTSTORE_URL"], schema=copy) as other:
             stored = other.get_by_aggregate("hand")
@@ -254,14 +268,17 @@ MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("append", "hand", "bet", "--version", "0"), 1, "error: version is out of range: "),
     (("append", "\x1b[31mhand", "bet", "--version", "7"), 1, r"error: \x1b[31mhand is at version 0: "),
     (
-        ("append", "--json", "-"),
+        ("append", "--file", "-"),
         1,
-        "error: line 3: version is str, not a whole number: pass an int of 1 or more; nothing",
+        'error: line 3: version is "2": write a whole number; nothing',
     ),
-    (("query", "--order-by", "1; DROP TABLE domain_events"), 1, "error: order_by is '1; DROP TABLE"),
+    (("append", "hand", "bet", ""), 1, "error: event_data is no JSON (Expecting value"),
+    (("append", "hand", "bet", "[1]"), 1, "error: event_data is no JSON object: "),
+    (("query", "--order-by", "1; DROP TABLE domain_events"), 2, "'event_timestamp'"),
     (("append", "hand"), 2, "EVENT_TYPE"),
     (("append", "hand", "bet", "--timestamp", "2030-01-31"), 2, "no time zone"),
-    (("append", "--json", "-", "--user", "zoë"), 2, "--json"),
+    (("append", "--file", "-", "--user", "zoë"), 2, "--file brings whole events"),
+    (("append", "--file", "-", "--schema-version", "1"), 2, "--file brings whole events"),
 ]
 
 
@@ -287,7 +304,10 @@ def test_mistakes_are_told_shortly_and_nothing_is_written(store: eventstore.Post
         (LINE.replace("{}", '{"x": NaN}'), "event_data.x is nan: "),
         (LINE[:-1] + ', "id": 5}', "id is 5: write a UUID"),
         (LINE[:-1] + ', "correlation_id": "5"}', "correlation_id is '5': write a UUID"),
-        (LINE[:-1] + ', "user_id": 5}', "metadata.user_id is int, not text: "),
+        (LINE[:-1] + ', "user_id": 5}', "user_id is 5: write text"),
+        (LINE.replace("1", "true"), "version is true: write a whole number"),
+        (LINE.replace("{}", "[1]"), "event_data is [1]: write an object"),
+        (LINE.replace('"hand"', "5"), "aggregate_id is 5: write text"),
         (LINE[:-1] + ', "event_timestamp": "noon"}', "event_timestamp is 'noon': write a time like 20"),
         (LINE[:-1] + ', "event_timestamp": "2030-01-31"}', "event_timestamp has no time zone: "),
     ],
@@ -335,32 +355,39 @@ def test_the_table_keeps_one_row_for_each_event(store: eventstore.PostgresEventS
     assert r"Zo\xeb \u6f22" in old.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty on Windows")
-def test_rows_are_cut_to_the_terminal(store: eventstore.PostgresEventStore, schema: str) -> None:
+needs_a_terminal = pytest.mark.skipif(sys.platform == "win32", reason="there is no pty on Windows")
+
+
+def on_a_terminal(schema: str, width: int, *arguments: str) -> str:
+    """What the command shows on a terminal of this width."""
     import pty
 
-    width = 80
-    store.append(event("a long name " * 8, event_type="漢" * 40, event_data={"long": "x" * 2_000, "by": "[red]\x1b"}))
     ours, theirs = pty.openpty()
-    url = os.environ["EVENTSTORE_URL"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "eventstore", "tail", "--schema", schema],
-        env=os.environ | {"EVENTSTORE_URL": url, "COLUMNS": str(width), "TERM": "xterm-256color"},
+        [sys.executable, "-m", "eventstore", *arguments, "--schema", schema],
+        env=os.environ | {"COLUMNS": str(width), "TERM": "xterm-256color"},
         stdout=theirs,
         stderr=theirs,
     )
     assert process.wait(120) == 0
     os.close(theirs)
-    with os.fdopen(ours, encoding="utf-8") as screen:
-        lines: list[str] = []
-        with suppress(OSError):  # so says Linux, where macOS says that the file is at its end
-            while line := screen.readline():
-                lines.append(line)
+    shown = ""
+    with os.fdopen(ours, encoding="utf-8") as screen, suppress(OSError):  # so says Linux at the end of the file
+        while line := screen.readline():
+            shown += line
+    return shown
+
+
+@needs_a_terminal
+def test_rows_are_cut_to_the_terminal(store: eventstore.PostgresEventStore, schema: str) -> None:
+    width = 80
+    store.append(event("a long name " * 8, event_type="漢" * 40, event_data={"long": "x" * 2_000, "by": "[red]\x1b"}))
+    lines = on_a_terminal(schema, width, "tail").splitlines()
     assert len(lines) == 2
     for line in lines:
-        assert cell_len(line.rstrip()) <= width
-        assert line.rstrip().isprintable()
-    assert lines[1].rstrip().endswith("…")
+        assert cell_len(line) <= width
+        assert line.isprintable()
+    assert lines[1].endswith("…")
 
 
 def test_stats_count_every_type_and_all_together(store: eventstore.PostgresEventStore, run: Run) -> None:
@@ -378,9 +405,53 @@ def test_stats_count_every_type_and_all_together(store: eventstore.PostgresEvent
         dict(zip(names, (None, 5, 4, first, last, None), strict=True)),
     ]
     table = [line.split() for line in run("stats").stdout.splitlines()]
-    assert table[1] == ["bet", "4", "4", "2030-01-01", "00:00", "2030-01-03", "00:00", "2.0"]
-    assert table[2][0] == r"fold\x1b[1m"
-    assert table[3] == ["all", "5", "4", "2030-01-01", "00:00", "2030-01-03", "00:00"]
+    assert table == [
+        ["type", "events", "aggregates", "a", "day", "first", "(UTC)", "last", "(UTC)"],
+        ["bet", "4", "4", "2.0", "2030-01-01", "00:00", "2030-01-03", "00:00"],
+        [r"fold\x1b[1m", "1", "1", "1.0", "2030-01-03", "00:00", "2030-01-03", "00:00"],
+        ["all", "5", "4", "-", "2030-01-01", "00:00", "2030-01-03", "00:00"],
+    ]
+    store.append(event("hand 0", 3, event_type="long " * 40))
+    lines = run("stats").stdout.splitlines()
+    assert len(lines) == 5, "in a pipe no row is folded"
+    assert lines[3].startswith("long " * 40 + "  ")
+
+
+@needs_a_terminal
+@pytest.mark.parametrize(("width", "last"), [(60, "day"), (80, "last (UTC)"), (120, "last (UTC)")])
+def test_stats_fit_the_terminal(store: eventstore.PostgresEventStore, schema: str, width: int, last: str) -> None:
+    store.append(event(event_type="action.processed", event_timestamp=datetime(2030, 1, 31, 20, 15, tzinfo=UTC)))
+    lines = on_a_terminal(schema, width, "stats").splitlines()
+    assert len(lines) == 3
+    assert all(cell_len(line) <= width for line in lines)
+    assert lines[0].endswith(last)
+    row = "action.processed       1           1    1.0  2030-01-31 20:15  2030-01-31 20:15"
+    assert lines[1] == row[: cell_len(lines[0])]
+    store.append(event(version=2, event_type="漢" * 40))
+    lines = on_a_terminal(schema, width, "stats").splitlines()
+    assert len(lines) == 4
+    assert all(cell_len(line) <= width for line in lines)
+    assert re.match("漢{5,} ?… +1 ", lines[2])
+
+
+@needs_a_terminal
+def test_a_person_is_told_that_there_is_nothing(store: eventstore.PostgresEventStore, schema: str, run: Run) -> None:
+    for command in (["stream", "nope"], ["query"], ["tail"]):
+        assert on_a_terminal(schema, 80, *command) == "no events\n"
+    piped = run("stream", "nope")
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, "", "")
+
+
+def test_only_append_makes_a_store(schema: str, run: Run, watch: psycopg.Connection) -> None:
+    reading = (["stream", "hand"], ["query"], ["tail"], ["tail", "--follow"], ["stats"])
+    for process in [start(schema, *command) for command in reading]:
+        done = finish(process)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"error: the event store is not installed in schema '{schema}': ")
+        assert done.stderr.count("\n") == 1
+    assert watch.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).fetchall() == []
+    assert json.loads(run("append", "hand", "bet", "--json").stdout)["version"] == 1
+    assert [json.loads(line)["event_type"] for line in run("stream", "hand", "--json").stdout.splitlines()] == ["bet"]
 
 
 def test_check_schema_tells_what_differs(store: eventstore.PostgresEventStore, run: Run) -> None:
@@ -394,6 +465,9 @@ def test_check_schema_tells_what_differs(store: eventstore.PostgresEventStore, r
     missing = finish(start(f"{uuid4()}", "check-schema"))
     assert missing.returncode == 1
     assert "not installed" in missing.stdout
+    unknown = run("check-schema", EVENTSTORE_URL="postgresql://user:secret@127.0.0.1:1/postgres")
+    assert (unknown.returncode, unknown.stdout) == (2, ""), "that it could not look is another answer"
+    assert re.fullmatch("error: no connection to PostgreSQL: .*\n", unknown.stderr)
 
 
 def test_follow_shows_each_event_once_in_the_order_of_the_log(
@@ -458,3 +532,64 @@ def test_follow_shows_each_event_once_in_the_order_of_the_log(
     finally:
         process.kill()
         process.wait()
+
+
+def test_follow_reads_no_more_than_it_shows_while_a_long_transaction_is_open(
+    store: eventstore.PostgresEventStore, schema: str, watch: psycopg.Connection
+) -> None:
+    store.append_many([event(version=version) for version in range(1, 6)])
+    with store.connection() as connection, connection.transaction():
+        store.append(event("slow"), connection=connection)
+        store.append_many([event("fast", version) for version in range(1, 20_001)])
+        watch.execute(sql.SQL("ANALYZE {}.domain_events").format(sql.Identifier(schema)))
+        before = read_rows(watch, schema)
+        process = start(schema, "tail", "--follow", "-n", "2", "--json", "--type", "bet")
+        try:
+            assert process.stdout is not None
+            assert [json.loads(process.stdout.readline())["sequence_number"] for _ in range(2)] == [4, 5]
+        finally:
+            process.kill()
+            process.wait()
+        gone = "SELECT FROM pg_stat_activity WHERE application_name = %s"
+        until(lambda: not watch.execute(gone, (f"command {schema}",)).fetchall(), "the end of its sessions")
+        assert read_rows(watch, schema) - before < 1_000
+
+
+def read_rows(watch: psycopg.Connection, schema: str) -> int:
+    """How many rows of the log all sessions together have read by now; those that are at work tell it later."""
+    watch.execute("SELECT pg_stat_clear_snapshot()")
+    statement = """
+        SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables
+        WHERE schemaname = %s AND relname = 'domain_events'
+    """
+    [(count,)] = watch.execute(statement, (schema,)).fetchall()
+    return int(count)
+
+
+def test_follow_leaves_a_server_alone_that_was_stopped_or_is_a_standby(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    cluster = Cluster(tmp_path / "home", durable=False)
+    private = {"EVENTSTORE_URL": "", "EVENTSTORE_HOME": str(tmp_path / "home")}
+    with ExitStack() as stack:
+        stack.callback(cluster.remove)
+        assert finish(start("public", "append", "hand", "bet", **private)).returncode == 0
+        process = stack.enter_context(killed_at_the_end(start("public", "tail", "--follow", "--json", **private)))
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        assert cluster.stop()
+        done = finish(process)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        assert not cluster.status().running
+
+        # A server that finds this file never leaves recovery: it waits for more from a primary.
+        data = cluster.status().data
+        (data / "standby.signal").touch()
+        if hasattr(os, "chown"):  # for root, the server runs as somebody else
+            os.chown(data / "standby.signal", data.stat().st_uid, data.stat().st_gid)
+        assert finish(start("public", "tail", "--json", **private)).stdout.count("\n") == 1
+        process = stack.enter_context(killed_at_the_end(start("public", "tail", "--follow", **private)))
+        done = finish(process)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: this server is a standby or a subscriber")
