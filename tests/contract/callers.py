@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from waiting import wait_until
 
 from eventstore import DomainEvent, PostgresEventStore
 
@@ -36,7 +36,7 @@ def players(store: PostgresEventStore) -> list[str]:
 
 def wait_until_blocked(store: PostgresEventStore, blocked: psycopg.Connection) -> None:
     with store.connection() as watcher:
-        deadline = time.monotonic() + 10
-        while watcher.execute("SELECT pg_blocking_pids(%s) = '{}'", (blocked.info.backend_pid,)).fetchone() == (True,):
-            assert time.monotonic() < deadline, "nobody waits"
-            time.sleep(0.01)
+        query = "SELECT pg_blocking_pids(%s) <> '{}'"
+        wait_until(
+            lambda: watcher.execute(query, (blocked.info.backend_pid,)).fetchone() == (True,), "somebody who waits"
+        )

@@ -10,6 +10,7 @@ import pytest
 from callers import event, pay, players, versions, wait_until_blocked
 from psycopg import sql
 from psycopg.pq import TransactionStatus
+from waiting import PATIENCE
 
 from eventstore import (
     DuplicateEventError,
@@ -184,10 +185,10 @@ def test_a_true_race_ends_within_a_savepoint(
                 raise psycopg.Rollback(transaction)
         if commits:
             with pytest.raises(VersionConflictError) as caught:
-                joined.result(timeout=10)
+                joined.result(PATIENCE)
             assert (caught.value.attempted_version, caught.value.latest_version) == (1, 1)
         else:
-            assert joined.result(timeout=10).version == 1
+            assert joined.result(PATIENCE).version == 1
     store.append(event(2), connection=caller)
     pay(caller, schema, "after")
     caller.commit()
@@ -227,7 +228,7 @@ def test_of_two_callers_who_wait_for_each_other_one_is_let_go(
         store.append(event(1, "one"), connection=caller)
         store.append(event(1, "other"), connection=rival)
         crossed = [threads.submit(write, caller, "other"), threads.submit(write, rival, "one")]
-        errors = [each.result(timeout=60) for each in crossed]
+        errors = [each.result(PATIENCE) for each in crossed]
     assert sorted(errors) == ["StoreUnavailableError", "VersionConflictError"]
     assert (versions(store, "one"), versions(store, "other")) == ([1], [1])
     assert players(store) == sorted(errors)

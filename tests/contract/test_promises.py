@@ -1,18 +1,15 @@
 """Every promise, kept by both stores of the package."""
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 import eventstore
 from workbook.contract import Promise, promises
 from workbook.workspace import Workspace
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -25,8 +22,7 @@ def new_postgres_store() -> Iterator[Callable[[], Any]]:
     with ExitStack() as stack:
 
         def new_store() -> Any:
-            worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-            workspace = Workspace(f"promise_{worker}_{next(_numbers)}")
+            workspace = Workspace(f"promise {uuid4().hex}")
             stack.callback(workspace.remove)
             return workspace.store
 

@@ -68,9 +68,8 @@ def test_between_two_pages_no_connection_is_held(store: eventstore.PostgresEvent
     with psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as watch:
         for reader in readers:
             assert next(reader).version == 1
-            found = watch.execute(
-                "SELECT state, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", (schema,)
-            ).fetchall()
+            end = "SELECT state, pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+            found = watch.execute(end, (schema,)).fetchall()
             assert found == [("idle", True)], "one session, which is in no transaction, and may even end"
     for reader in readers:
         assert [event.version for event in reader] == list(range(2, 101))

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import psycopg
+from waiting import wait_until
 
 from eventstore.embedded import Cluster
 
-# Seconds. Nothing here takes long; the limit turns a test that would never end into one that fails.
-PATIENCE = 60.0
 
-Seen = TypeVar("Seen")
+def kill(cluster: Cluster) -> None:
+    """`kill -9` of every process of a server at one moment, as when the machine loses its power.
 
-
-def wait_until(look: Callable[[], Seen], what: str) -> Seen:
-    """Look again and again until there is something to see.
-
-    Args:
-        look: anything that counts as true ends the waiting, and is returned.
-        what: the name of what we wait for.
-
-    Raises:
-        AssertionError: it never came.
+    They are stopped first: a session that outlived the WAL writer or the postmaster by a millisecond could still
+    write something to disk that a real crash would have lost.
     """
-    deadline = time.monotonic() + PATIENCE
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.002)
-    return seen
+    pid_file = cluster.status().data / "postmaster.pid"
+    postmaster = psutil.Process(int(pid_file.read_text(encoding="utf-8").splitlines()[0]))
+    postmaster.suspend()
+    processes = [postmaster, *postmaster.children()]
+    for action in (psutil.Process.suspend, psutil.Process.kill):
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                action(process)
+    wait_until(lambda: not any(map(_lives, processes)), "the end of the killed server")
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class DurableServer:
@@ -59,20 +59,8 @@ class DurableServer:
         assert self._cluster.start() == self.url
 
     def kill(self) -> None:
-        """`kill -9` of every process of the server at one moment, as when the machine loses its power.
-
-        They are stopped first: a session that outlived the WAL writer or the postmaster by a millisecond could still
-        write something to disk that a real crash would have lost.
-        """
-        pid_file = self._cluster.status().data / "postmaster.pid"
-        postmaster = psutil.Process(int(pid_file.read_text(encoding="utf-8").splitlines()[0]))
-        postmaster.suspend()
-        processes = [postmaster, *postmaster.children()]
-        for action in (psutil.Process.suspend, psutil.Process.kill):
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    action(process)
-        wait_until(lambda: not any(map(_lives, processes)), "the end of the killed server")
+        """See `kill`."""
+        kill(self._cluster)
 
     def stop_the_wal_writer(self) -> None:
         """Let nothing but a commit itself bring that commit to disk.
@@ -87,10 +75,3 @@ class DurableServer:
     def remove(self) -> None:
         """Stop it, and delete its data."""
         self._cluster.remove()
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

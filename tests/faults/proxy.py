@@ -51,8 +51,8 @@ class Proxy:
 
     def cut(self) -> None:
         """Cut the present connections. New ones may be made."""
-        while self._links:
-            self._links.pop().cut()
+        for _ in range(len(self._links)):  # who is cut off may be back before the last one is
+            self._links.pop(0).cut()
 
     def _accept(self) -> None:
         with suppress(OSError):  # the listener was closed: the end

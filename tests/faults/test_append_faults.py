@@ -16,10 +16,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from durable_server import PATIENCE, DurableServer, wait_until
+from durable_server import DurableServer
 from proxy import Proxy
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sending import send, start_process
+from waiting import PATIENCE, wait_until
 
 import eventstore
 from eventstore import DomainEvent, StoreUnavailableError

@@ -9,9 +9,10 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from durable_server import PATIENCE, DurableServer, wait_until
+from durable_server import DurableServer
 from psycopg.conninfo import make_conninfo
 from sending import start_process
+from waiting import PATIENCE, wait_until
 from writers import Journal, batches, streams, write
 
 import eventstore

@@ -1,16 +1,25 @@
-"""A replica shows the events, but not the locks of those who are writing: nothing must be promised there."""
+"""A copy of the log on another server shows the events, but not the locks of those who are writing.
+
+So nothing must be promised there: neither on a standby nor where logical replication brings the events.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from waiting import wait_until
 
 import eventstore
 from eventstore.embedded import Cluster
+
+
+def event(stream: str) -> eventstore.DomainEvent:
+    return eventstore.DomainEvent(event_type="moved", aggregate_id=stream, version=1, event_data={})
 
 
 def become_replica(cluster: Cluster) -> None:
@@ -25,16 +34,56 @@ def become_replica(cluster: Cluster) -> None:
 
 def test_on_a_replica_the_mark_promises_nothing(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, durable=False)
-    event = eventstore.DomainEvent(event_type="moved", aggregate_id="hand", version=1, event_data={})
     try:
         with eventstore.connect(cluster.start()) as store:
-            stored = store.append(event)
+            stored = store.append(event("hand"))
             assert store.high_water_mark() == stored.sequence_number
         become_replica(cluster)
         with eventstore.connect(cluster.start()) as store:
             assert store.get_by_aggregate("hand") == [stored]
             assert store.high_water_mark() == 0
-            with pytest.raises(eventstore.EventStoreError, match="read-only"):
-                store.append(replace(event, aggregate_id="another hand", id=uuid4()))
+            with pytest.raises(eventstore.StoreUnavailableError, match="standby"):
+                store.append(event("another hand"))
+    finally:
+        cluster.remove()
+
+
+PUBLISH = "CREATE PUBLICATION events FOR TABLE domain_events"
+
+# The publisher and the subscriber are two databases of one server. Then the slot has to be there beforehand.
+MAKE_SLOT = "SELECT pg_create_logical_replication_slot('events', 'pgoutput')"
+
+SUBSCRIBE = """
+CREATE SUBSCRIPTION events CONNECTION {} PUBLICATION events WITH (create_slot = false, copy_data = false)
+"""
+
+
+def test_where_logical_replication_brings_the_events_the_mark_promises_nothing(tmp_path: Path) -> None:
+    """It goes past the statement triggers, and brings transactions in the order of their commits."""
+    cluster = Cluster(tmp_path, durable=False)
+    try:
+        with psycopg.connect(cluster.start(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET wal_level = logical")
+            connection.execute("CREATE DATABASE elsewhere")
+        cluster.stop()
+        url = cluster.start()
+        with (
+            eventstore.connect(url) as publisher,
+            eventstore.connect(make_conninfo(url, dbname="elsewhere")) as subscriber,
+            publisher.connection() as caller,
+            subscriber.connection() as owner,
+        ):
+            caller.execute(PUBLISH)
+            caller.execute(MAKE_SLOT)
+            owner.execute(sql.SQL(SUBSCRIBE).format(url))
+            with caller.transaction():
+                slow = publisher.append(event("slow"), connection=caller)
+                fast = publisher.append(event("fast"))
+                wait_until(lambda: subscriber.get_event_count() == 1, "the event of the fast writer")
+                assert subscriber.get_by_aggregate("fast") == [fast]
+                assert (publisher.high_water_mark(), subscriber.high_water_mark()) == (0, 0)
+            wait_until(lambda: subscriber.get_event_count() == 2, "the event of the slow writer")
+            assert subscriber.get_by_aggregate("slow") == [slow]
+            assert (publisher.high_water_mark(), subscriber.high_water_mark()) == (fast.sequence_number, 0)
     finally:
         cluster.remove()

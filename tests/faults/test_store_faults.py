@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
+from durable_server import kill
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
+from waiting import PATIENCE, wait_until
 
 import eventstore
 from eventstore.embedded import Cluster
@@ -32,21 +32,11 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     cluster.remove()
 
 
-def kill_server(store: eventstore.PostgresEventStore) -> None:
-    with store.connection() as connection:
-        [folder] = connection.execute("SHOW data_directory").fetchone() or []
-    pid = int(Path(folder, "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
-    server = psutil.Process(pid)
-    processes = [server, *server.children()]
-    server.kill()
-    psutil.wait_procs(processes, timeout=30)
-
-
 def test_killed_server(cluster: Cluster) -> None:
     with eventstore.connect(cluster.url()) as store:
         for version in range(1, 11):
             store.append(event(version))
-        kill_server(store)
+        kill(cluster)
         with pytest.raises(eventstore.StoreUnavailableError) as caught:
             store.get_latest_version("hand")
         assert caught.value.__suppress_context__, "no traceback of the driver"
@@ -63,7 +53,7 @@ def test_a_killed_private_server_is_started_again_by_the_next_call(
     try:
         with eventstore.connect() as store:
             acknowledged = [store.append(event(version)) for version in range(1, 11)]
-            kill_server(store)
+            kill(Cluster())
             assert store.get_by_aggregate("hand") == acknowledged
     finally:
         Cluster().remove()
@@ -100,10 +90,7 @@ def test_few_connections_serve_many_threads_and_close_with_the_store(
         list(threads.map(lambda _: store.get_latest_version("hand"), range(200)))
     assert 1 <= len(sessions(schema)) <= 8
     store.close()
-    deadline = time.monotonic() + 10
-    while sessions(schema) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert sessions(schema) == []
+    wait_until(lambda: not sessions(schema), "the end of the sessions")
 
 
 def test_what_a_borrower_does_to_a_connection_never_reaches_the_store(store: eventstore.PostgresEventStore) -> None:
@@ -123,7 +110,7 @@ def test_borrowers_do_not_keep_the_store_waiting(store: eventstore.PostgresEvent
             return store.append(replace(event(1), aggregate_id=stream)).version
 
     with ThreadPoolExecutor(12) as threads:
-        assert list(threads.map(borrow_and_append, range(12), timeout=30)) == [1] * 12
+        assert list(threads.map(borrow_and_append, range(12), timeout=PATIENCE)) == [1] * 12
 
 
 def test_waiting_too_long_for_a_lock_is_told(store: eventstore.PostgresEventStore, schema: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import random
 import threading
-import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from waiting import PATIENCE, wait_until
 
 import eventstore
 from eventstore import DomainEvent, VersionConflictError
@@ -39,10 +42,7 @@ def wait_for_blocked_backends(connection: psycopg.Connection, count: int) -> Non
         FROM pg_stat_activity
         WHERE wait_event_type = 'Lock' AND application_name = current_setting('application_name')
     """
-    deadline = time.monotonic() + 10
-    while connection.execute(query).fetchone() != (count,):
-        assert time.monotonic() < deadline, "the appends do not wait for each other"
-        time.sleep(0.01)
+    wait_until(lambda: connection.execute(query).fetchone() == (count,), f"{count} appends that wait")
 
 
 @pytest.mark.parametrize("commits", [True, False])
@@ -60,10 +60,10 @@ def test_an_append_that_meets_an_open_one_waits_and_then_knows(
                 raise psycopg.Rollback(transaction)
         if commits:
             with pytest.raises(VersionConflictError) as caught:
-                second.result(timeout=10)
+                second.result(PATIENCE)
             assert (caught.value.attempted_version, caught.value.latest_version) == (2, 2)
         else:
-            assert second.result(timeout=10).version == 2
+            assert second.result(PATIENCE).version == 2
     assert store.get_latest_version("hand") == 2
 
 
@@ -75,7 +75,87 @@ def test_a_conflict_that_has_vanished_when_we_look_is_no_conflict(store: eventst
             batch = thread.submit(store.append_many, [event("hand", 2), event("other", 1)])
             wait_for_blocked_backends(watcher, 1)
             store.append(event("hand", 1))
-        assert [each.version for each in batch.result(timeout=10)] == [2, 1]
+        assert [each.version for each in batch.result(PATIENCE)] == [2, 1]
+
+
+class Stepwise(psycopg.Connection[Any]):
+    """A caller's connection on which something happens just before a certain exchange with the server."""
+
+    exchanges = 0
+    turn = 0
+
+    def before(self, turn: int, happens: Callable[[], None]) -> None:
+        """Let something happen before an exchange. They are counted from 1, and the count begins now."""
+        self.exchanges, self.turn, self.happens = 0, turn, happens
+
+    def wait(self, *arguments: Any, **named: Any) -> Any:
+        """What psycopg calls for each exchange."""
+        self.exchanges += 1
+        if self.exchanges == self.turn:
+            self.happens()
+        return super().wait(*arguments, **named)
+
+
+@pytest.mark.parametrize("others", [[], ["other"]], ids=["single event", "batch"])
+def test_a_copy_that_arrives_while_we_look_back_is_no_conflict(
+    store: eventstore.PostgresEventStore, others: list[str]
+) -> None:
+    """Version 2 is sent before version 1. Then both arrive by another way, before each step of the append in turn."""
+    outcomes: list[str] = []
+    with Stepwise.connect(os.environ["EVENTSTORE_URL"]) as connection:
+        turn = 0
+        while connection.exchanges >= turn:  # until the append is over before it is the turn of the copies
+            turn += 1
+            first, *batch = [
+                event(f"hand {turn}", 1),
+                event(f"hand {turn}", 2),
+                *(event(f"{other} {turn}", 1) for other in others),
+            ]
+            connection.before(turn, partial(append_each, store, [first, *batch]))
+            try:
+                stored = store.append_many(batch, connection=connection)
+            except VersionConflictError as conflict:
+                outcomes.append(f"conflict with version {conflict.latest_version}")
+            else:
+                assert stored == store.append_many(batch)
+                outcomes.append("stored")
+            connection.rollback()
+    assert outcomes == sorted(outcomes, reverse=True), "stored when they came early enough, and a conflict after that"
+    assert set(outcomes) == {"stored", "conflict with version 0"}
+
+
+def append_each(store: eventstore.PostgresEventStore, events: list[DomainEvent]) -> None:
+    """One by one, since batches would wait for each other's turn."""
+    for each in events:
+        store.append(each)
+
+
+def test_copies_in_any_order_are_no_conflict(
+    store: eventstore.PostgresEventStore, request: pytest.FixtureRequest
+) -> None:
+    """8 threads send the same events in orders of their own; what came too early is sent again."""
+    hands = [f"hand {number}" for number in range(1_000 if request.config.getoption("--long") else 100)]
+    streams = {hand: [event(hand, version) for version in range(1, 7)] for hand in hands}
+    false_conflicts: list[VersionConflictError] = []
+
+    def send(seed: int) -> None:
+        dice = random.Random(seed)
+        for stream in streams.values():
+            waiting = dice.sample(stream, len(stream))
+            while waiting and not false_conflicts:
+                each = waiting.pop(0)
+                try:
+                    assert store.append(each).id == each.id
+                except VersionConflictError as conflict:
+                    # Nobody sends anything else, so a version that is taken is taken by this very event.
+                    false_conflicts.extend([conflict] * (conflict.attempted_version <= conflict.latest_version))
+                    waiting.append(each)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(send, range(8)))
+    assert not false_conflicts
+    for hand, stream in streams.items():
+        assert [stored.id for stored in store.get_by_aggregate(hand)] == [each.id for each in stream]
 
 
 def test_one_batch_sent_twice_in_opposite_orders_is_stored_once(store: eventstore.PostgresEventStore) -> None:
@@ -117,7 +197,7 @@ def test_a_retry_that_meets_its_own_first_try_gets_its_result(store: eventstore.
             insert(first, bet)
             retry = thread.submit(store.append, bet)
             wait_for_blocked_backends(watcher, 1)
-        assert retry.result(timeout=10).id == bet.id
+        assert retry.result(PATIENCE).id == bet.id
     assert [stored.id for stored in store.get_by_aggregate("hand")] == [bet.id]
 
 
@@ -147,7 +227,7 @@ def test_batches_in_opposite_order_do_not_deadlock(store: eventstore.PostgresEve
                 backwards = threads.submit(outcome, [event(other, 1), event(one, 1)])
                 wait_for_blocked_backends(watcher, 2)
                 raise psycopg.Rollback(transaction)
-            assert sorted([forwards.result(timeout=20), backwards.result(timeout=20)]) == ["conflict", "stored"]
+            assert sorted([forwards.result(PATIENCE), backwards.result(PATIENCE)]) == ["conflict", "stored"]
 
 
 def test_many_writers_leave_no_hole_and_lose_nothing(

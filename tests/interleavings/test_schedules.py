@@ -21,6 +21,7 @@ from exhibits import (
 )
 from schedules import Play, event, prepared
 from test_append_races import wait_for_blocked_backends
+from waiting import PATIENCE
 
 from eventstore import PostgresEventStore, connect
 from eventstore.embedded import Cluster
@@ -83,8 +84,8 @@ def test_behind_a_waiting_barrier_everybody_waits(store: PostgresEventStore) -> 
         wait_for_blocked_backends(watcher, 2)
         assert reader.mark == 0
         caller.commits()
-        look.result(timeout=10)
-        append.result(timeout=10)
+        look.result(PATIENCE)
+        append.result(PATIENCE)
         assert reader.fetch() == ["1"]
 
 

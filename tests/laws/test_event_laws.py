@@ -71,3 +71,14 @@ def test_a_replay_is_a_fold(any_store: eventstore.EventStore) -> None:
     nothing: tuple[int, ...] = ()
     assert replay(any_store.get_by_aggregate("hand"), total, nothing) == (1, 2, 3)
     assert replay([], total, nothing) is nothing
+
+
+def test_either_store_is_put_to_use_in_the_same_way(any_store: eventstore.EventStore) -> None:
+    assert isinstance(any_store, eventstore.InMemoryEventStore | eventstore.PostgresEventStore)
+    with any_store as entered:
+        assert entered is any_store
+        stored = any_store.append(event())
+        assert any_store.get_by_aggregate("hand") == [stored]
+    any_store.close()  # a second time, which does no harm
+    with pytest.raises(ZeroDivisionError), eventstore.InMemoryEventStore() as other:
+        other.append(event(version=1 // 0))

@@ -180,3 +180,26 @@ def test_a_state_of_the_past_is_the_fold_up_to_the_first_event_beyond(any_store:
                 assert trails.load_at(name, recorded_at=moment) == fold(beyond("recorded_at", moment))
 
     law()
+
+
+def test_an_apply_that_changes_its_state_in_place_spoils_no_later_load(any_store: EventStore, tries: Tries) -> None:
+    def append_in_place(state: dict[str, list[int]], event: DomainEvent) -> dict[str, list[int]]:
+        state["steps"].append(event.event_data["step"])
+        return state
+
+    @tries(50)
+    @given(stream=streams, chosen=saves, version=st.integers(0, 12))
+    def law(stream: list[tuple[int, int]], chosen: list[tuple[int, int]], version: int) -> None:
+        name, events = write(any_store, stream)
+        save(any_store, events, chosen)
+        initial: dict[str, list[int]] = {"steps": []}
+        repository = Repository(any_store, append_in_place, initial)
+        last = events[-1].sequence_number if events else 0
+        for _ in range(2):
+            assert repository.load(name) == dump(fold(events))
+            assert repository.load_at(name, version) == dump(fold(events[:version]))
+            assert repository.load_at(name, sequence_number=last) == dump(fold(events))
+            repository.load("nobody")["steps"].append(-1)
+            assert initial == {"steps": []}
+
+    law()

@@ -81,11 +81,18 @@ class Watched(Connections):
 
     def __init__(self, url: str, schema: str, **settings: str) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in (SETTINGS | settings).items())
-        super().__init__(make_conninfo(url, options=options), schema)
+        self.url = make_conninfo(url, options=options)
+        super().__init__(self.url, schema)
         self.plans: list[Plan] = []
 
     def open(self) -> psycopg.Connection:
         connection = super().open()
+        connection.add_notice_handler(self._note)
+        return connection
+
+    def callers_connection(self) -> psycopg.Connection:
+        """A connection as a program makes it that knows nothing of the store. Its plans are noted as well."""
+        connection = psycopg.connect(self.url)
         connection.add_notice_handler(self._note)
         return connection
 

@@ -36,7 +36,7 @@ def test_eventstore_stays_small() -> None:
     assert len(modules) + 1 <= 15
 
 
-@pytest.mark.parametrize("path", (CHECKOUT / "eventstore").rglob("*.py"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "eventstore").rglob("*.py")), ids=lambda path: path.stem)
 def test_each_module_can_be_read_in_one_sitting(path: Path) -> None:
     assert lines_of_code(path.read_text(encoding="utf-8")) <= 250
 

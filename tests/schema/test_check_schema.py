@@ -58,8 +58,9 @@ DAMAGE = [
     ),
     ("ALTER TABLE domain_events ADD CONSTRAINT mine CHECK (version < 9)", ["constraint mine of domain_events is not"]),
     (
-        "ALTER TABLE event_snapshots DISABLE TRIGGER ALL",
-        ["REFERENCES domain_events(aggregate_id, version), disabled', not 'FOREIGN KEY"],
+        "ALTER TABLE event_snapshots ADD CONSTRAINT mine FOREIGN KEY (aggregate_id, version)"
+        " REFERENCES domain_events (aggregate_id, version)",
+        ["constraint mine of event_snapshots is not part of the store"],
     ),
     (
         "ALTER TABLE domain_events DROP CONSTRAINT domain_events_sequence_number_key",
@@ -85,6 +86,19 @@ DAMAGE = [
         ["EXECUTE FUNCTION refuse_to_change_history(), disabled', not 'CREATE TRIGGER"],
     ),
     ("ALTER TABLE domain_events ENABLE REPLICA TRIGGER domain_events_are_facts", ["(), not for every session', not '"]),
+    (
+        "DROP TRIGGER event_snapshots_have_events ON event_snapshots",
+        ["trigger event_snapshots_have_events of event_sn"],
+    ),
+    (
+        "ALTER TABLE event_snapshots DISABLE TRIGGER ALL",
+        ["EXECUTE FUNCTION refuse_unreached_version(), disabled', not 'CREATE TRIGGER"],
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION refuse_unreached_version() RETURNS trigger"
+        " LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        ["function refuse_unreached_version() was changed"],
+    ),
     (
         "CREATE OR REPLACE TRIGGER domain_events_are_facts BEFORE UPDATE ON domain_events"
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_history()",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import sql
 
 import eventstore
 
@@ -114,6 +117,8 @@ def test_nobody_chooses_a_sequence_number(store: eventstore.PostgresEventStore) 
     [
         "UPDATE domain_events SET event_data = '{}'",
         "DELETE FROM domain_events",
+        "TRUNCATE domain_events",
+        "TRUNCATE event_snapshots, domain_events",
         "TRUNCATE domain_events CASCADE",
         "TRUNCATE domain_events RESTART IDENTITY CASCADE",
         "UPDATE domain_events SET version = 2 WHERE false",
@@ -132,8 +137,68 @@ def test_the_guard_finds_its_table_under_any_search_path(store: eventstore.Postg
         connection.execute("SET search_path = public")
         try:
             with pytest.raises(psycopg.errors.RestrictViolation):
-                connection.execute(
-                    psycopg.sql.SQL("DELETE FROM {}.domain_events").format(psycopg.sql.Identifier(schema))
-                )
+                connection.execute(sql.SQL("DELETE FROM {}.domain_events").format(sql.Identifier(schema)))
         finally:
             connection.close()
+
+
+NO_SUCH_VERSION = [
+    "INSERT INTO {}.event_snapshots (aggregate_id, version, state) VALUES ('hand', 2, '[]')",
+    "INSERT INTO {}.event_snapshots (aggregate_id, version, state) VALUES ('nobody', 1, '[]')",
+    "INSERT INTO {}.event_snapshots (aggregate_id, version, state) VALUES ('hand', 0, '[]')",
+    "UPDATE {}.event_snapshots SET version = 2",
+    "UPDATE {}.event_snapshots SET aggregate_id = 'nobody'",
+    "SELECT {}.create_snapshot('hand', 2, '[]')",
+    "MERGE INTO {}.event_snapshots USING (VALUES (2)) AS wanted (version) ON false"
+    " WHEN NOT MATCHED THEN INSERT (aggregate_id, version, state) VALUES ('hand', wanted.version, '[]')",
+]
+
+
+@pytest.mark.parametrize("statement", NO_SUCH_VERSION)
+@pytest.mark.parametrize("path_leads_to", ["this log", "another log", "nowhere"])
+def test_no_snapshot_of_a_version_that_was_not_reached(
+    store: eventstore.PostgresEventStore, schema: str, other_log: str, statement: str, path_leads_to: str
+) -> None:
+    with store.connection() as connection:
+        connection.execute(PLAIN_INSERT, ROW)
+        store.save_snapshot(eventstore.EventSnapshot(aggregate_id="hand", version=1, state={"pot": 1}))
+        path = {"this log": schema, "another log": other_log, "nowhere": ""}[path_leads_to]
+        connection.execute("SELECT set_config('search_path', quote_ident(%s), false)", (path,))
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="has not reached version"):
+            connection.execute(sql.SQL(statement).format(sql.Identifier(schema)))
+        found = sql.SQL("SELECT aggregate_id, version, state FROM {}.event_snapshots").format(sql.Identifier(schema))
+        assert connection.execute(found).fetchall() == [("hand", 1, {"pot": 1})]
+
+
+@pytest.fixture
+def other_log(schema: str) -> Iterator[str]:
+    """The name of a second schema, whose log has reached what the first one has not."""
+    name = f"{schema} 2"
+    with eventstore.connect(schema=name) as other, other.connection() as connection:
+        for number, (aggregate_id, version) in enumerate([("hand", 1), ("hand", 2), ("nobody", 1)], start=1):
+            row = {"id": UUID(int=number), "aggregate_id": aggregate_id, "version": version}
+            connection.execute(PLAIN_INSERT, ROW | row)
+        yield name
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+def test_the_triggers_find_their_tables_when_the_schema_has_got_another_name(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    with store.connection() as connection:
+        connection.execute(PLAIN_INSERT, ROW)
+        renamed = f"{schema} 2"
+        rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
+        connection.execute(rename.format(sql.Identifier(schema), sql.Identifier(renamed)))
+        try:
+            with eventstore.connect(schema=renamed) as same:
+                same.save_snapshot(eventstore.EventSnapshot(aggregate_id="hand", version=1, state={}))
+                with pytest.raises(eventstore.InvalidEventError):
+                    same.save_snapshot(eventstore.EventSnapshot(aggregate_id="hand", version=2, state={}))
+                again = same.get_by_aggregate("hand")[0]
+                assert same.append(replace(again, id=UUID(int=2), version=2)).version == 2
+                assert same.high_water_mark() == 2
+                with same.connection() as other, pytest.raises(psycopg.errors.RestrictViolation):
+                    other.execute("DELETE FROM domain_events")
+        finally:
+            connection.execute(rename.format(sql.Identifier(renamed), sql.Identifier(schema)))

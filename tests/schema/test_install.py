@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from roles import Guest
+from waiting import PATIENCE, wait_until
 
 import eventstore
 from eventstore.database import (
@@ -128,6 +129,42 @@ def test_changed_tables_are_refused(schema: str) -> None:
             install(connection, schema)
 
 
+def test_an_upgrade_gives_up_behind_a_writer_and_lets_the_others_write(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    waiting = """
+        SELECT count(*) FROM pg_locks
+        WHERE relation = format('%%I.domain_events', %s::text)::regclass AND mode = %s AND NOT granted
+    """
+
+    def waits(mode: str) -> bool:
+        return watch.execute(waiting, (schema, mode)).fetchone() == (1,)
+
+    def upgrade() -> None:
+        with pytest.raises(eventstore.StoreUnavailableError, match="try again"):
+            eventstore.connect(schema=schema)
+
+    url = os.environ["EVENTSTORE_URL"]
+    with (
+        store.connection() as connection,
+        psycopg.connect(url, autocommit=True) as watch,
+        ThreadPoolExecutor(2) as threads,
+        psycopg.connect(url) as slow,  # closed first: then whoever still waits goes on
+    ):
+        connection.execute("UPDATE eventstore_schema SET checksum = 'older' WHERE file = '110_guards'")
+        store.append(event(), connection=slow)
+        upgrading = threads.submit(upgrade)
+        wait_until(lambda: waits("ShareRowExclusiveLock"), "the upgrade to wait for the writer")
+        other = eventstore.DomainEvent(event_type="bet", aggregate_id="other", version=1, event_data={})
+        appending = threads.submit(store.append, other)
+        wait_until(lambda: waits("RowExclusiveLock"), "the others to wait for the upgrade")
+        upgrading.result(timeout=PATIENCE)
+        assert appending.result(timeout=PATIENCE).version == 1
+        slow.commit()
+        assert install(connection, schema) == ["110_guards"]
+    assert store.get_event_count() == 2
+
+
 def test_nothing_to_do_changes_nothing_and_waits_for_nobody(store: eventstore.PostgresEventStore, schema: str) -> None:
     with store.connection() as connection, connection.transaction():
         connection.execute("LOCK TABLE domain_events, event_snapshots IN ACCESS EXCLUSIVE MODE")
@@ -143,14 +180,25 @@ def test_a_role_that_may_not_create_connects_to_what_is_there(
 ) -> None:
     rights = """
         GRANT USAGE ON SCHEMA {0} TO {1};
-        GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {0} TO {1};
-        GRANT SELECT ON ALL SEQUENCES IN SCHEMA {0} TO {1};
+        GRANT SELECT, INSERT ON {0}.domain_events, {0}.event_snapshots TO {1};
     """
     with store.connection() as connection:
         guest.is_granted(rights, connection, schema)
+        right_to_look = "SELECT has_sequence_privilege(%s, 'domain_events_sequence_number_seq', 'SELECT, USAGE')"
+        assert connection.execute(right_to_look, (guest.name,)).fetchone() == (False,)
     with eventstore.connect(guest.url, schema=schema) as as_guest:
-        as_guest.append(event())
-        assert as_guest.get_latest_version("hand") == 1
+        first = as_guest.append(event())
+        batch = as_guest.append_many([event(2), event(3)])
+        assert as_guest.append(first) == first
+        with pytest.raises(eventstore.VersionConflictError):
+            as_guest.append(event(3))
+        assert as_guest.get_by_aggregate("hand") == [first, *batch]
+        assert as_guest.high_water_mark() == batch[-1].sequence_number
+        snapshot = eventstore.EventSnapshot(aggregate_id="hand", version=3, state={"pot": 3})
+        with as_guest.connection() as connection:
+            insert = "INSERT INTO event_snapshots (aggregate_id, version, state) VALUES ('hand', 3, '{\"pot\": 3}')"
+            connection.execute(insert)
+        assert as_guest.get_latest_snapshot("hand") == snapshot
 
 
 def test_a_role_that_may_not_create_is_told_so(guest: Guest, schema: str) -> None:

@@ -248,13 +248,24 @@ def test_everything_finds_its_own_schema(
             assert connection.execute(sql.SQL(call).format(sql.Identifier(schema))).fetchone() == (answer,), call
 
 
+def test_a_function_that_was_dropped_is_told(store: eventstore.PostgresEventStore) -> None:
+    store.append(event(1))
+    with store.connection() as connection:
+        connection.execute("DROP FUNCTION high_water_mark; DROP FUNCTION create_snapshot")
+    with pytest.raises(eventstore.SchemaError, match="functions are not there"):
+        store.high_water_mark()
+    with pytest.raises(eventstore.SchemaError, match="functions are not there"):
+        store.save_snapshot(eventstore.EventSnapshot(aggregate_id="hand", version=1, state={}))
+
+
 def test_the_reference_page_names_everything(store: eventstore.PostgresEventStore) -> None:
     page = (Path(__file__).parents[2] / "docs" / "schema.md").read_text(encoding="utf-8")
     question = """
         SELECT relname FROM pg_class JOIN here ON relnamespace = here.oid WHERE relkind IN ('r', 'v')
         UNION SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()
         UNION SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'domain_events'::regclass
-        UNION SELECT tgname FROM pg_trigger WHERE tgrelid = 'domain_events'::regclass AND NOT tgisinternal
+        UNION SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+            JOIN here ON relnamespace = here.oid WHERE NOT tgisinternal
         UNION SELECT proname FROM pg_proc JOIN here ON pronamespace = here.oid
     """
     here = "WITH here AS (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"

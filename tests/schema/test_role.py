@@ -102,7 +102,7 @@ INSERT = """
 FORBIDDEN = [
     "UPDATE domain_events SET user_id = 'me'",
     "DELETE FROM domain_events",
-    "TRUNCATE domain_events CASCADE",
+    "TRUNCATE domain_events",
     "TRUNCATE event_snapshots",
     "BEGIN; LOCK TABLE domain_events IN SHARE MODE",
     INSERT.format("sequence_number", "OVERRIDING SYSTEM VALUE", "9"),
@@ -116,6 +116,7 @@ FORBIDDEN = [
     "ALTER SEQUENCE domain_events_sequence_number_seq CACHE 20",
     "ALTER TABLE domain_events DISABLE TRIGGER domain_events_are_facts",
     "ALTER TABLE domain_events DISABLE TRIGGER ALL",
+    "ALTER TABLE event_snapshots DISABLE TRIGGER event_snapshots_have_events",
     "SET session_replication_role = 'replica'",
     "ALTER TABLE domain_events ADD COLUMN note text",
     "ALTER TABLE domain_events DROP CONSTRAINT domain_events_pkey",
