@@ -14,7 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -22,7 +23,14 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 import eventstore
-from eventstore import DomainEvent, EventSnapshot, PostgresEventStore, Repository
+from eventstore import (
+    DomainEvent,
+    DuplicateEventError,
+    EventSnapshot,
+    PostgresEventStore,
+    Repository,
+    VersionConflictError,
+)
 from eventstore.embedded import Cluster
 
 Ways = dict[str, Callable[[], object]]
@@ -100,15 +108,45 @@ def version_check(url: str) -> None:
 
 
 def idempotency(url: str) -> None:
-    versions = count(1)
+    versions, batches = count(1), count()
     with eventstore.connect(url) as store:
-        known = store.append(event("known", 1))
+
+        def new_batch() -> list[DomainEvent]:
+            name = f"batch {next(batches)}"
+            return [event(name, version) for version in range(1, 1_001)]
+
+        def refused(wrong: DomainEvent, error: type[Exception]) -> None:
+            with suppress(error):
+                store.append(wrong)
+                raise AssertionError("this append should have been refused")
+
+        known, known_batch = store.append(event("known", 1)), store.append_many(new_batch())
         ways: Ways = {
-            "append": lambda: store.append(event("hand", next(versions))),
-            "append of an event that is stored already": lambda: store.append(known),
+            "append of a new event": lambda: store.append(event("hand", next(versions))),
+            "the same append again": lambda: store.append(known),
+            "its id with other content": lambda: refused(replace(known, event_type="other"), DuplicateEventError),
+            "a version that is taken": lambda: refused(event("known", 1), VersionConflictError),
         }
         take_turns(ways, 50)
         show("idempotency: one event a call", ways, 2_000)
+        ways = {
+            "append_many of 1,000 new events": lambda: store.append_many(new_batch()),
+            "the same batch again": lambda: store.append_many(known_batch),
+        }
+        take_turns(ways, 2)
+        show("idempotency: 1,000 events a call", ways, 15, events=1_000)
+
+        def append_unsafely(_: int) -> None:
+            with store.connection() as connection:
+                query = "SELECT coalesce(max(version), 0) FROM domain_events WHERE aggregate_id = 'unsafe'"
+                for _turn in range(50):
+                    [(version,)] = connection.execute(query).fetchall()
+                    values = row(event("unsafe", version + 1))
+                    connection.execute(INSERT + "ON CONFLICT DO NOTHING", values, binary=True)
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(append_unsafely, range(8)))
+        print(f"\nON CONFLICT DO NOTHING: 400 appends without an error, {store.get_event_count('unsafe')} stored")
 
 
 def batches(url: str) -> None:
@@ -152,12 +190,13 @@ def snapshots(url: str) -> None:
             name = f"hand of {length}"
             store.append_many([event(name, version) for version in range(1, length + 1)])
             repository = Repository(store, pot, 0)
-            state = repository.load(name)
             bare = Repository(store, pot, 0, schema_version=2)  # ignores the snapshots of version 1
-            store.save_snapshot(EventSnapshot(aggregate_id=name, version=length - length // 100, state=state))
+            at = max(1, length - 10)
+            early = repository.load_at(name, at)
+            store.save_snapshot(EventSnapshot(aggregate_id=name, version=at, state=early))
             ways: Ways = {
-                "without": lambda bare=bare, name=name: bare.load(name),  # type: ignore[misc]
-                "with, the last 1 % replayed": lambda one=repository, name=name: one.load(name),  # type: ignore[misc]
+                "without a snapshot": lambda bare=bare, name=name: bare.load(name),  # type: ignore[misc]
+                "with one, ten events before the end": lambda one=repository, name=name: one.load(name),  # type: ignore[misc]
             }
             take_turns(ways, 3)
             show(f"snapshots: load a stream of {length:,} events", ways, 15)
