@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -180,6 +180,10 @@ class Connections:
                 finally:
                     self._give_back(connection)
 
+    def __reduce__(self) -> tuple[type[Connections], tuple[str | None, str]]:
+        # What is pickled is the address, with its password, and not the connections: a copy opens its own.
+        return Connections, (self._url, self.schema)
+
     def open(self) -> psycopg.Connection:
         """A new connection that is not kept: it belongs to the caller."""
         if self._closed:
@@ -223,7 +227,7 @@ ON CONFLICT (file) DO UPDATE SET checksum = excluded.checksum, applied_at = excl
 
 @dataclass(frozen=True)
 class SqlFile:
-    """One file of the schema.
+    """One file of the schema: its path in `sql/` without the suffix, and its text.
 
     A file numbered below 100 makes tables: it is applied once and never again. A file from 100 on makes functions,
     views and triggers: it is applied again whenever its text has changed.
@@ -234,7 +238,7 @@ class SqlFile:
 
     @property
     def makes_tables(self) -> bool:
-        return int(self.name[:3]) < 100
+        return int(self.name.rpartition("/")[2][:3]) < 100
 
     @property
     def checksum(self) -> str:
@@ -242,9 +246,15 @@ class SqlFile:
 
 
 @cache
-def sql_files() -> tuple[SqlFile, ...]:
-    """The files of the schema in the order of their numbers, from the wheel or from the checkout's `sql/`."""
-    return tuple(SqlFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted(_folder().glob("[0-9]*.sql")))
+def sql_files(folder: str = "") -> tuple[SqlFile, ...]:
+    """The files of the schema in the order of their numbers, from the wheel or from the checkout's `sql/`.
+
+    Args:
+        folder: a folder in `sql/` that builds on the store, e.g. `"poker"`; without one, the store itself.
+    """
+    paths = sorted((_folder() / folder).glob("[0-9]*.sql"))
+    names = [path.relative_to(_folder()).with_suffix("").as_posix() for path in paths]
+    return tuple(SqlFile(name, path.read_text(encoding="utf-8")) for name, path in zip(names, paths, strict=True))
 
 
 def _folder() -> Path:
@@ -252,7 +262,7 @@ def _folder() -> Path:
     return package / "sql" if (package / "sql").is_dir() else package.parent / "sql"
 
 
-def install(connection: psycopg.Connection, schema: str) -> list[str]:
+def install(connection: psycopg.Connection, schema: str, folder: str = "") -> list[str]:
     """Make the tables, functions and triggers of the store, or bring them up to date.
 
     Safe to call at every start and by many processes at once. Where there is nothing to do, this reads one small
@@ -261,6 +271,7 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
     Args:
         connection: an idle autocommit connection made by `open_connection` for this schema.
         schema: the schema to install into; it is made if it does not exist.
+        folder: a folder in `sql/` to install on top of the store, e.g. `"poker"`; without one, the store itself.
 
     Returns:
         The names of the files that were applied.
@@ -268,8 +279,9 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
     Raises:
         SchemaError: the role may not create what is missing, or a table file is not the one that was applied.
     """
+    files = sql_files(folder)
     applied = _applied(connection)
-    if not _outdated(applied):
+    if not _outdated(files, applied):
         return []
     try:
         with connection.transaction():
@@ -281,18 +293,19 @@ def install(connection: psycopg.Connection, schema: str) -> list[str]:
             if connection.execute("SELECT to_regnamespace(quote_ident(%s))", (schema,)).fetchone() == (None,):
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
             connection.execute(MAKE_LEDGER)
-            files = _outdated(_applied(connection))
-            for file in files:
+            outdated = _outdated(files, _applied(connection))
+            for file in outdated:
                 # The text comes from the package's own files, never from a caller.
                 connection.execute(file.text)
                 connection.execute(NOTE_IN_LEDGER, (file.name, file.checksum))
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
-        state = "of another version" if applied else "not installed"
+        what = f"what sql/{folder} adds to the event store" if folder else "the event store"
+        state = "of another version" if any(file.name in applied for file in files) else "not installed"
         raise SchemaError(
-            f"the event store is {state} in schema {schema!r} and this role may not change that"
+            f"{what} is {state} in schema {schema!r} and this role may not change that"
             f" ({error.diag.message_primary}): connect once as the owner of the database, or grant USAGE on the schema"
         ) from None
-    return [file.name for file in files]
+    return [file.name for file in outdated]
 
 
 def _applied(connection: psycopg.Connection) -> dict[str, str]:
@@ -303,8 +316,8 @@ def _applied(connection: psycopg.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT file, checksum FROM eventstore_schema").fetchall())
 
 
-def _outdated(applied: dict[str, str]) -> list[SqlFile]:
-    outdated = [file for file in sql_files() if applied.get(file.name) != file.checksum]
+def _outdated(files: Iterable[SqlFile], applied: dict[str, str]) -> list[SqlFile]:
+    outdated = [file for file in files if applied.get(file.name) != file.checksum]
     for file in outdated:
         if file.makes_tables and file.name in applied:
             raise SchemaError(

@@ -56,12 +56,18 @@ def connect(url: str | None = None, *, schema: str = "public") -> PostgresEventS
 class PostgresEventStore:
     """An `EventStore` whose events survive the process, the crash of the server, and the night. Made by `connect`.
 
-    Safe to use from several threads. After a fork, the child opens connections of its own.
+    Safe to use from several threads. After a fork, the child opens connections of its own. It can be pickled, to be
+    used in another process; the pickle holds the URL that was given to `connect`, with its password.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._appending = Appending(connections.schema)
+
+    @property
+    def schema(self) -> str:
+        """The PostgreSQL schema that holds the tables."""
+        return self._connections.schema
 
     def append(self, event: DomainEvent, *, connection: psycopg.Connection | None = None) -> DomainEvent:
         """See `EventStore.append`. One round trip where nobody else is in the way.

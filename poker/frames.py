@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventstore import PostgresEventStore
-from poker.replay import STREETS
+from poker.games import STREETS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The street of a hand's last decision stands in the event before the last. A showdown takes place on the river even
-# where the last decision was made earlier, because all five board cards are dealt first.
+# Hands of mapping version 1 do not name the last street. They are hands of hold'em: a showdown takes place on the
+# river, and every other hand ends with a decision, in the event before the last.
 POTS = """
 SELECT
     created.aggregate_id AS hand_id,
@@ -22,10 +22,16 @@ SELECT
     created.event_data ->> 'time_source' AS time_source,
     jsonb_array_length(created.event_data -> 'seats') AS players,
     (created.event_data ->> 'big_blind')::bigint AS big_blind,
-    CASE
-        WHEN (completed.event_data ->> 'showdown')::boolean THEN 'river'
-        ELSE coalesce(last_decision.event_data ->> 'street', 'preflop')
-    END AS street,
+    coalesce(
+        completed.event_data ->> 'street',
+        CASE WHEN (completed.event_data ->> 'showdown')::boolean THEN 'river' END,
+        (
+            SELECT last_decision.event_data ->> 'street'
+            FROM domain_events AS last_decision
+            WHERE last_decision.aggregate_id = completed.aggregate_id
+                AND last_decision.version = completed.version - 1
+        )
+    ) AS street,
     (completed.event_data ->> 'showdown')::boolean AS showdown,
     (completed.event_data ->> 'pot')::bigint AS pot,
     (completed.event_data ->> 'uncalled')::bigint AS uncalled,
@@ -35,8 +41,6 @@ SELECT
 FROM domain_events AS created
 JOIN domain_events AS completed
     ON completed.aggregate_id = created.aggregate_id AND completed.event_type = 'game.hand_completed'
-JOIN domain_events AS last_decision
-    ON last_decision.aggregate_id = completed.aggregate_id AND last_decision.version = completed.version - 1
 WHERE created.event_type = 'game.created'
 ORDER BY created.sequence_number
 """
@@ -57,8 +61,10 @@ def pots(store: PostgresEventStore) -> pd.DataFrame:
 
         - `hand_id`: the hand's aggregate id; `source`: its file, and its section after a `#`
         - `variant`, `table`, `played_at` (UTC), `time_source` ("recorded", "date_only" or "synthetic")
-        - `players`: how many were dealt in; `street`: the last one that was dealt; `showdown`: true or false
-        - `big_blind`, `pot` (before rake, without the uncalled bet), `uncalled`: integers in the hand's unit
+        - `players`: how many were dealt in; `street`: the last one that was dealt (ordered within each kind of game);
+          `showdown`: true or false
+        - `big_blind` (the smallest bet in games without blinds), `pot` (before rake, without the uncalled bet),
+          `uncalled`: integers in the hand's unit
         - `chip_unit`: units in one chip; `currency`: what a chip is, missing where the record does not say
         - `winners`: the list of seats that collected from a pot, None where the record does not tell
         - `pot_chips`: the pot in chips; `pot_bb`: the pot in big blinds

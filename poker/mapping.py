@@ -11,16 +11,22 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventstore import DomainEvent, EventMetadata, InvalidEventError
 from eventstore.events import MAX_TEXT_BYTES
+from poker.ledger import Board, Decision, Discard, Fact, HoleCards, Shown
 from poker.phh import HandRecord, HandRefused
-from poker.replay import Decision, Replay, replay
+from poker.replay import Replay, replay
 from poker.times import played_at
 
 CREATED = "game.created"
+HOLE_CARDS_DEALT = "game.hole_cards_dealt"
 ACTION_PROCESSED = "game.action_processed"
+BOARD_DEALT = "game.board_dealt"
+CARDS_DISCARDED = "game.cards_discarded"
+HAND_SHOWN = "game.hand_shown"
+HAND_MUCKED = "game.hand_mucked"
 HAND_COMPLETED = "game.hand_completed"
 
 # Written into every hand. A change in what the events of a hand say needs a new number.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/uoftcprg/phh-dataset")
 CURRENCY_SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
@@ -44,7 +50,7 @@ def hand_id(record: HandRecord) -> str:
 
 
 def hand_events(record: HandRecord) -> list[DomainEvent]:
-    """The events of a hand: `game.created`, a `game.action_processed` for each decision, `game.hand_completed`.
+    """The events of a hand: `game.created`, then what happened in order, then `game.hand_completed`.
 
     Args:
         record: the hand.
@@ -58,16 +64,17 @@ def hand_events(record: HandRecord) -> list[DomainEvent]:
     played = replay(record.raw)
     start, time_source = played_at(record)
     names = _names(record.raw)
-    facts: list[tuple[str, dict[str, Any], str | None]] = [
+    contents: list[tuple[str, dict[str, Any], str | None]] = [
         (CREATED, _created(record, played, names, time_source), None)
     ]
-    facts += [(ACTION_PROCESSED, _action(decision), names[decision.seat]) for decision in played.decisions]
-    facts.append((HAND_COMPLETED, _completed(played), None))
+    contents += [_content(fact, names) for fact in played.facts]
+    contents.append((HAND_COMPLETED, _completed(played), None))
 
     aggregate_id = hand_id(record)
+    namespace = UUID(aggregate_id)
     session = _session(record, aggregate_id)
     events: list[DomainEvent] = []
-    for version, (event_type, event_data, user) in enumerate(facts, start=1):
+    for version, (event_type, event_data, user) in enumerate(contents, start=1):
         try:
             event = DomainEvent(
                 event_type=event_type,
@@ -80,7 +87,7 @@ def hand_events(record: HandRecord) -> list[DomainEvent]:
                     user_id=user if user and len(user.encode()) <= MAX_TEXT_BYTES else None,
                 ),
                 event_timestamp=start + timedelta(seconds=version - 1),
-                id=uuid5(UUID(aggregate_id), f"{version}:{event_type}"),
+                id=uuid5(namespace, f"{version}:{event_type}"),
             )
         except (InvalidEventError, OverflowError) as error:
             raise HandRefused(str(error)) from error
@@ -143,20 +150,30 @@ def _created(record: HandRecord, played: Replay, names: list[str | None], time_s
     }
 
 
-def _action(decision: Decision) -> dict[str, Any]:
-    return {
-        "seat": decision.seat + 1,
-        "street": decision.street,
-        "action": decision.action,
-        "amount": decision.amount,
-        "pot": decision.pot,
-    }
+def _content(fact: Fact, names: list[str | None]) -> tuple[str, dict[str, Any], str | None]:
+    """Type, data and user of the event that tells a fact."""
+    match fact:
+        case Decision(seat, street, action, amount, pot):
+            data = {"seat": seat + 1, "street": street, "action": action, "amount": amount, "pot": pot}
+            return ACTION_PROCESSED, data, names[seat]
+        case HoleCards(street, hands):
+            dealt = [{"seat": hand.seat + 1, "down": list(hand.down), "up": list(hand.up)} for hand in hands]
+            return HOLE_CARDS_DEALT, {"street": street, "hands": dealt}, None
+        case Board(street, cards):
+            return BOARD_DEALT, {"street": street, "cards": list(cards)}, None
+        case Discard(seat, street, cards):
+            return CARDS_DISCARDED, {"street": street, "seat": seat + 1, "cards": list(cards)}, names[seat]
+        case Shown(seat, cards) if cards:
+            return HAND_SHOWN, {"seat": seat + 1, "cards": list(cards)}, names[seat]
+        case Shown(seat):
+            return HAND_MUCKED, {"seat": seat + 1}, names[seat]
 
 
 def _completed(played: Replay) -> dict[str, Any]:
     return {
         "pot": played.pot,
         "uncalled": played.uncalled,
+        "street": played.street,
         "showdown": played.showdown,
         "winners": None if played.winners is None else [seat + 1 for seat in played.winners],
         "payoffs": None if played.payoffs is None else list(played.payoffs),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pokerkit import Card, StandardHighHand
-
-BOARD_SIZE = 5
+from pokerkit import Card
+from pokerkit.hands import Hand
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,21 @@ class Uncalled:
 
     amount: int
     seat: int
+
+
+@dataclass(frozen=True)
+class Showdown:
+    """What came to light at the end of a hand.
+
+    Args:
+        shown: the hole cards of each seat (from 0) that turned over at least one; cards that stayed hidden are unknown.
+        mucked: the seats that gave their cards back without showing.
+        board: the community cards.
+    """
+
+    shown: Mapping[int, tuple[Card, ...]]
+    mucked: Collection[int]
+    board: Sequence[Card]
 
 
 def uncalled_bet(bets: Sequence[int]) -> Uncalled:
@@ -67,8 +81,11 @@ def make_pots(bets: Sequence[int], antes: Sequence[int], live: Sequence[int], sh
 
     pots = []
     floor = 0
-    for level in sorted({stakes[seat] for seat in live}):
-        amount = dead + sum(min(stake, level) - min(stake, floor) for stake in stakes)
+    levels = sorted({stakes[seat] for seat in live})
+    for level in levels:
+        # Antes may differ. What players who folded put in beyond everybody else goes with the last pot.
+        ceiling = level if level < levels[-1] else max(stakes)
+        amount = dead + sum(min(stake, ceiling) - min(stake, floor) for stake in stakes)
         if amount:
             payers = sum(stake > floor for stake in stakes)
             pots.append(Pot(amount, tuple(seat for seat in live if stakes[seat] >= level), payers == 1 and not dead))
@@ -76,45 +93,60 @@ def make_pots(bets: Sequence[int], antes: Sequence[int], live: Sequence[int], sh
     return pots
 
 
-def pot_winners(
-    pot: Pot, shown: Mapping[int, tuple[Card, ...]], mucked: frozenset[int], board: Sequence[Card]
-) -> list[int] | None:
+def pot_winners(pot: Pot, showdown: Showdown, hand_types: Sequence[type[Hand]]) -> list[list[int]] | None:
     """The seats that won a pot, or None where the record does not tell.
 
-    A player must show both cards to win at showdown. So whoever mucked has lost, and whoever kept the cards hidden has
-    lost to those who showed theirs. Where all of them kept the cards hidden, nobody can tell from the record.
+    A player must show the whole hand to win at showdown. So whoever mucked has lost, and whoever kept the cards hidden
+    has lost to those who showed theirs. Where all of them kept the cards hidden, nobody can tell from the record; nor
+    where somebody is recorded with a part of the hand only.
 
     Args:
         pot: the pot in question.
-        shown: the hole cards of the seats that showed both, all known.
-        mucked: the seats that gave their cards back at showdown without showing.
-        board: the community cards.
+        showdown: what came to light.
+        hand_types: how hands are compared. The second way, where there is one, is for the low half of the pot.
 
     Returns:
-        One seat or, for a split pot, several, ascending; None where the winners are unknown.
+        The seats, ascending, that share the pot; or those that share its high half and those that share its low half,
+        where a hand is good enough for low. None where the winners are unknown.
     """
-    contenders = [seat for seat in pot.seats if seat not in mucked]
+    contenders = [seat for seat in pot.seats if seat not in showdown.mucked]
     if len(pot.seats) == 1 or len(contenders) == 1:
-        return list(pot.seats if len(pot.seats) == 1 else contenders)
-    open_hands = [seat for seat in contenders if seat in shown]
-    if len(open_hands) < 2:
-        return open_hands or None
-    if len(board) != BOARD_SIZE or any(card.unknown_status for card in board):
+        return [list(pot.seats) if len(pot.seats) == 1 else contenders]
+    hands = {seat: showdown.shown[seat] for seat in contenders if seat in showdown.shown}
+    if not hands or not all(map(all, hands.values())):
         return None
-    hands = {seat: StandardHighHand.from_game(shown[seat], tuple(board)) for seat in open_hands}
-    best = max(hands.values())
-    return [seat for seat in open_hands if hands[seat] == best]
+    if len(hands) == 1:
+        return [list(hands)]
+    if not all(showdown.board):
+        return None
+    return [best for hand_type in hand_types if (best := _best(hands, showdown.board, hand_type))]
 
 
-def share(amount: int, winners: Sequence[int]) -> dict[int, int]:
-    """Split a pot evenly; what does not divide goes to the earliest seat.
+def _best(hands: Mapping[int, tuple[Card, ...]], board: Sequence[Card], hand_type: type[Hand]) -> list[int]:
+    """The seats with the best hand of a type; none where no hand is of that type, as often happens for low."""
+    made = {seat: hand_type.from_game_or_none(cards, tuple(board)) for seat, cards in hands.items()}
+    known = {seat: hand for seat, hand in made.items() if hand is not None}
+    best = max(known.values(), default=None)
+    return [seat for seat, hand in known.items() if hand == best]
+
+
+def divide(amount: int, halves: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Split a pot evenly. An odd chip goes to the high half, and within a half to the earliest seat.
 
     Args:
         amount: the chips in the pot.
-        winners: its winners, in the order of their seats.
+        halves: the winners, in the order of their seats: all in one, or those of the high and of the low half.
 
     Returns:
         The chips for each winner.
     """
-    even, odd = divmod(amount, len(winners))
-    return {seat: even + (odd if seat == winners[0] else 0) for seat in winners}
+    chips: dict[int, int] = {}
+    for half, part in zip(halves, _split(amount, len(halves)), strict=True):
+        for seat, won in zip(half, _split(part, len(half)), strict=True):
+            chips[seat] = chips.get(seat, 0) + won
+    return chips
+
+
+def _split(amount: int, parts: int) -> list[int]:
+    even, odd = divmod(amount, parts)
+    return [even + odd, *[even] * (parts - 1)]

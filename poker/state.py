@@ -2,17 +2,67 @@
 
 from functools import reduce
 state = reduce(apply, store.get_by_aggregate(hand_id), GameState())
+
+All states of a hand, one after each event, drawn as stacks and pot:
+
+from itertools import accumulate
+states = list(accumulate(events, apply, initial=GameState()))[1:]
+plt.plot([state.version for state in states], [(*state.stacks, state.pot) for state in states], drawstyle="steps-post")
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from eventstore import DomainEvent
-from poker.mapping import ACTION_PROCESSED, CREATED, HAND_COMPLETED
-from poker.settlement import uncalled_bet
+from poker.games import GAMES
+from poker.mapping import (
+    ACTION_PROCESSED,
+    BOARD_DEALT,
+    CARDS_DISCARDED,
+    CREATED,
+    HAND_COMPLETED,
+    HAND_MUCKED,
+    HAND_SHOWN,
+    HOLE_CARDS_DEALT,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A player's place in one hand. Amounts are in the hand's unit, cards are texts as "As", "??" where unknown.
+
+    Args:
+        number: from 1, in the order of the record.
+        name: the player, None where unknown.
+        starting_stack: the chips before the hand, None where unknown.
+        stack: the chips that are left, None where unknown.
+        bet: the chips put in on this street, blinds included, antes not.
+        wagered: the chips put in on all streets, blinds included, antes not.
+        down: the hole cards that lie face down.
+        up: the hole cards that lie face up, in stud.
+        discarded: the cards thrown away for others, in draw games.
+        folded: whether the player has folded.
+        all_in: whether the player has put in the whole stack, None where the stack is unknown.
+        shown: the hole cards that the player showed at showdown.
+        mucked: whether the player gave them back unseen at showdown.
+    """
+
+    number: int
+    name: str | None
+    starting_stack: int | None
+    stack: int | None
+    bet: int = 0
+    wagered: int = 0
+    down: tuple[str, ...] = ()
+    up: tuple[str, ...] = ()
+    discarded: tuple[str, ...] = ()
+    folded: bool = False
+    all_in: bool | None = False
+    shown: tuple[str, ...] = ()
+    mucked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,27 +89,48 @@ class GameState:
     """A hand at one moment. `GameState()` is a hand that has not begun. Amounts are in the hand's unit.
 
     Args:
+        version: the version of the latest event, 0 before the first.
         status: "new", "playing" or "completed".
-        names: the player in each seat, None where unknown. Seat 1 comes first, here and below.
-        starting_stacks: the chips of each seat before the hand, None where unknown.
-        stacks: the chips that each seat has left, None where unknown.
-        street: the street of the latest decision: "preflop", "flop", "turn" or "river".
-        bets: the chips that each seat has put in on this street, blinds included, antes not.
-        folded: whether each seat has folded.
+        seats: the players; seat 1 comes first.
+        street: the street that was reached, e.g. "preflop", "third" or "second draw"; None before the first event.
+        board: the community cards.
         pot: the chips in the middle, the bets of this street included. When the hand is completed the winners have
             taken them; where nobody knows who won, they still lie there.
         result: how the hand ended, None while it is played.
     """
 
+    version: int = 0
     status: str = "new"
-    names: tuple[str | None, ...] = ()
-    starting_stacks: tuple[int | None, ...] = ()
-    stacks: tuple[int | None, ...] = ()
-    street: str = "preflop"
-    bets: tuple[int, ...] = ()
-    folded: tuple[bool, ...] = ()
+    seats: tuple[Seat, ...] = ()
+    street: str | None = None
+    board: tuple[str, ...] = ()
     pot: int = 0
     result: Result | None = None
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        """The player in each seat, None where unknown. Seat 1 comes first, here and below."""
+        return tuple(seat.name for seat in self.seats)
+
+    @property
+    def starting_stacks(self) -> tuple[int | None, ...]:
+        """The chips of each seat before the hand, None where unknown."""
+        return tuple(seat.starting_stack for seat in self.seats)
+
+    @property
+    def stacks(self) -> tuple[int | None, ...]:
+        """The chips that each seat has left, None where unknown."""
+        return tuple(seat.stack for seat in self.seats)
+
+    @property
+    def bets(self) -> tuple[int, ...]:
+        """The chips that each seat has put in on this street, blinds included, antes not."""
+        return tuple(seat.bet for seat in self.seats)
+
+    @property
+    def folded(self) -> tuple[bool, ...]:
+        """Whether each seat has folded."""
+        return tuple(seat.folded for seat in self.seats)
 
 
 def apply(state: GameState, event: DomainEvent) -> GameState:
@@ -73,71 +144,160 @@ def apply(state: GameState, event: DomainEvent) -> GameState:
         The new state.
 
     Raises:
-        ValueError: an event that is none of a hand.
+        ValueError: an event that is none of a hand, or that cannot follow on what has happened.
     """
-    match event.event_type:
-        case "game.created":
-            return _created(event.event_data)
-        case "game.action_processed":
-            return _action_processed(state, event.event_data)
-        case "game.hand_completed":
-            return _hand_completed(state, event.event_data)
-    raise ValueError(f"{event.event_type} is no event of a hand: {CREATED}, {ACTION_PROCESSED}, {HAND_COMPLETED}")
+    change = CHANGES.get(event.event_type)
+    if change is None:
+        raise ValueError(f"{event.event_type} is no event of a hand: {', '.join(CHANGES)}")
+    _check_order(state, event)
+    return replace(change(state, event.event_data), version=event.version)
 
 
-def _created(data: dict[str, Any]) -> GameState:
-    stacks = tuple(seat["stack"] for seat in data["seats"])
+def _check_order(state: GameState, event: DomainEvent) -> None:
+    if state.status == "new" and event.event_type != CREATED:
+        raise ValueError(f"{event.event_type} cannot come first: a hand begins with {CREATED}")
+    if state.status == "completed":
+        raise ValueError(f"{event.event_type} comes after {HAND_COMPLETED}: the hand is over")
+    if state.status == "playing" and event.event_type == CREATED:
+        raise ValueError(f"{CREATED} comes twice: fold one hand at a time")
+    if event.version != state.version + 1:
+        raise ValueError(
+            f"version {event.version} cannot follow version {state.version}: fold every event of a hand once, in order"
+        )
+
+
+def _created(state: GameState, data: dict[str, Any]) -> GameState:
+    game = GAMES.get(data["variant"])
+    if game is None:
+        raise ValueError(f"variant {data['variant']} is no game: {', '.join(GAMES)}")
+    seats = [
+        Seat(number=seat["seat"], name=seat["name"], starting_stack=seat["stack"], stack=seat["stack"])
+        for seat in data["seats"]
+    ]
     antes, blinds = data["antes"], data["blinds"]
     return GameState(
         status="playing",
-        names=tuple(seat["name"] for seat in data["seats"]),
-        starting_stacks=stacks,
-        stacks=_plus(stacks, (-ante - blind for ante, blind in zip(antes, blinds, strict=True))),
-        bets=tuple(blinds),
-        folded=(False,) * len(stacks),
+        seats=tuple(_put_in(seat, blind, ante) for seat, ante, blind in zip(seats, antes, blinds, strict=True)),
+        street=game.streets[0],
         pot=sum(antes) + sum(blinds),
     )
 
 
+def _hole_cards_dealt(state: GameState, data: dict[str, Any]) -> GameState:
+    state = _on_street(state, data["street"])
+    for hand in data["hands"]:
+        seat = _player(state, hand["seat"])
+        state = _with(state, replace(seat, down=(*seat.down, *hand["down"]), up=(*seat.up, *hand["up"])))
+    return state
+
+
 def _action_processed(state: GameState, data: dict[str, Any]) -> GameState:
-    seat, amount = data["seat"] - 1, data["amount"]
-    bets = state.bets if data["street"] == state.street else (0,) * len(state.bets)
-    added = [amount if index == seat else 0 for index in range(len(bets))]
-    return replace(
-        state,
-        stacks=_plus(state.stacks, (-chips for chips in added)),
-        street=data["street"],
-        bets=tuple(bet + chips for bet, chips in zip(bets, added, strict=True)),
-        folded=tuple(
-            folded or (index == seat and data["action"] == "fold") for index, folded in enumerate(state.folded)
-        ),
-        pot=state.pot + amount,
-    )
+    state = _on_street(state, data["street"])
+    seat = _put_in(_player(state, data["seat"]), data["amount"])
+    if data["action"] == "fold":
+        seat = replace(seat, folded=True)
+    return replace(_with(state, seat), pot=state.pot + data["amount"])
+
+
+def _board_dealt(state: GameState, data: dict[str, Any]) -> GameState:
+    state = _on_street(state, data["street"])
+    return replace(state, board=(*state.board, *data["cards"]))
+
+
+def _cards_discarded(state: GameState, data: dict[str, Any]) -> GameState:
+    state = _on_street(state, data["street"])
+    seat = _player(state, data["seat"])
+    kept = list(seat.down)
+    for card in data["cards"]:
+        if card not in kept:
+            raise ValueError(f"seat {seat.number} cannot discard {card}: its cards are {' '.join(seat.down)}")
+        kept.remove(card)
+    return _with(state, replace(seat, down=tuple(kept), discarded=(*seat.discarded, *data["cards"])))
+
+
+def _hand_shown(state: GameState, data: dict[str, Any]) -> GameState:
+    return _with(state, replace(_player(state, data["seat"]), shown=tuple(data["cards"])))
+
+
+def _hand_mucked(state: GameState, data: dict[str, Any]) -> GameState:
+    return _with(state, replace(_player(state, data["seat"]), mucked=True))
 
 
 def _hand_completed(state: GameState, data: dict[str, Any]) -> GameState:
-    payoffs = data["payoffs"]
-    if payoffs is None:
-        uncalled = uncalled_bet(state.bets)
-        back = (uncalled.amount if seat == uncalled.seat else 0 for seat in range(len(state.stacks)))
-        stacks, pot = _plus(state.stacks, back), data["pot"]
-    else:
-        stacks, pot = _plus(state.starting_stacks, payoffs), 0
+    winners, payoffs = data["winners"], data["payoffs"]
+    if data["pot"] + data["uncalled"] != state.pot or (payoffs is not None and sum(payoffs) != 0):
+        raise ValueError(
+            f"{HAND_COMPLETED} lets chips appear or vanish: {state.pot} were put in, the pot is {data['pot']}, "
+            f"uncalled {data['uncalled']}, the payoffs are {payoffs}"
+        )
+    seats = zip(state.seats, _stacks_at_the_end(state, data), strict=True)
     return replace(
         state,
         status="completed",
-        stacks=stacks,
-        bets=(0,) * len(state.bets),
-        pot=pot,
+        seats=tuple(replace(seat, stack=stack, bet=0) for seat, stack in seats),
+        pot=data["pot"] if payoffs is None else 0,
         result=Result(
             pot=data["pot"],
             uncalled=data["uncalled"],
             showdown=data["showdown"],
-            winners=None if data["winners"] is None else tuple(data["winners"]),
+            winners=None if winners is None else tuple(winners),
             payoffs=None if payoffs is None else tuple(payoffs),
         ),
     )
 
 
-def _plus(stacks: Iterable[int | None], chips: Iterable[int]) -> tuple[int | None, ...]:
-    return tuple(None if stack is None else stack + change for stack, change in zip(stacks, chips, strict=True))
+def _stacks_at_the_end(state: GameState, data: dict[str, Any]) -> list[int | None]:
+    if data["payoffs"] is not None:
+        return [_plus(seat.starting_stack, won) for seat, won in zip(state.seats, data["payoffs"], strict=True)]
+    # Nobody knows who won, but the uncalled bet goes back to the player who wagered most: on the streets before it,
+    # those who were not all-in had matched each other.
+    back = max(state.seats, key=lambda seat: seat.wagered)
+    return [_plus(seat.stack, data["uncalled"] if seat is back else 0) for seat in state.seats]
+
+
+def _player(state: GameState, number: int) -> Seat:
+    """The seat of somebody who takes part in what happens now."""
+    if not 1 <= number <= len(state.seats):
+        raise ValueError(f"there is no seat {number}: this hand has seats 1 to {len(state.seats)}")
+    seat = state.seats[number - 1]
+    if seat.folded:
+        raise ValueError(f"seat {number} has folded: it takes no further part in the hand")
+    return seat
+
+
+def _with(state: GameState, seat: Seat) -> GameState:
+    """The state with one seat changed."""
+    return replace(state, seats=(*state.seats[: seat.number - 1], seat, *state.seats[seat.number :]))
+
+
+def _on_street(state: GameState, street: str) -> GameState:
+    """The state on this street. Where it has only just begun, nobody has bet on it yet."""
+    if street == state.street:
+        return state
+    return replace(state, street=street, seats=tuple(replace(seat, bet=0) for seat in state.seats))
+
+
+def _put_in(seat: Seat, chips: int, ante: int = 0) -> Seat:
+    """The seat after chips went from its stack to the middle."""
+    stack = _plus(seat.stack, -chips - ante)
+    if stack is not None and stack < 0:
+        raise ValueError(f"seat {seat.number} cannot put in {chips + ante}: it has {seat.stack}")
+    all_in = None if stack is None else stack == 0
+    return replace(seat, stack=stack, bet=seat.bet + chips, wagered=seat.wagered + chips, all_in=all_in)
+
+
+def _plus(stack: int | None, chips: int) -> int | None:
+    return None if stack is None else stack + chips
+
+
+# What each type of event changes.
+CHANGES: dict[str, Callable[[GameState, dict[str, Any]], GameState]] = {
+    CREATED: _created,
+    HOLE_CARDS_DEALT: _hole_cards_dealt,
+    ACTION_PROCESSED: _action_processed,
+    BOARD_DEALT: _board_dealt,
+    CARDS_DISCARDED: _cards_discarded,
+    HAND_SHOWN: _hand_shown,
+    HAND_MUCKED: _hand_mucked,
+    HAND_COMPLETED: _hand_completed,
+}

@@ -2,165 +2,145 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from pokerkit import HandHistory, State
+from pokerkit import HandHistory, Operation, State
 from pokerkit.notation import parse_action
-from pokerkit.utilities import parse_value
 
+from poker.cards import CardsSeen
+from poker.games import Game
 from poker.phh import HandRefused
+from poker.stakes import in_units, read_amount
 
-# Amounts may have cents. Nothing smaller than a hundredth of a chip is known to any game.
-FINEST_UNIT = 100
-# Far above any bankroll, and sums of it still fit a bigint column.
-LARGEST_AMOUNT = 10**15
+# pokerkit reads "p0" as the last player and "p+1" as the first one.
+_ACTION = re.compile(
+    r"d db (?P<board>(?:[2-9TJQKA][cdhs]|\?\?)+)"
+    r"|d dh p(?P<dealee>[1-9]\d?) (?P<dealt>(?:[2-9TJQKA][cdhs]|\?\?)+)"
+    r"|p(?P<actor>[1-9]\d?) (?:f|cc|pb|cbr \S+|sm|sm -|sd|sd (?:[2-9TJQKA][cdhs]|\?\?)+)"
+    r"|p(?P<shower>[1-9]\d?) sm (?P<shown>(?:[2-9TJQKA][cdhs]|\?\?)+)"
+)
 
-VARIANTS = {
-    "NT": "no-limit hold'em",
-    "FT": "fixed-limit hold'em",
-    "NS": "no-limit short-deck hold'em",
-    "PO": "pot-limit Omaha hold'em",
-    "FO/8": "fixed-limit Omaha hold'em hi-lo",
-    "F7S": "fixed-limit seven-card stud",
-    "F7S/8": "fixed-limit seven-card stud hi-lo",
-    "FR": "fixed-limit razz",
-    "N2L1D": "no-limit deuce-to-seven single draw",
-    "F2L3D": "fixed-limit deuce-to-seven triple draw",
-    "FB": "fixed-limit badugi",
-}
-REQUIRED = ("antes", "blinds_or_straddles", "min_bet", "starting_stacks", "actions")
+Step = tuple[int, Operation]
 
 
-def check_fields(raw: dict[str, Any]) -> None:
-    """Refuse a hand that is not no-limit hold'em, or lacks a field that it needs, or has a wrong one.
-
-    Args:
-        raw: the fields of a PHH hand; numbers are `int` or `Decimal`.
-
-    Raises:
-        HandRefused: the text names the field and the fix.
-    """
-    variant = raw.get("variant")
-    if variant is None:
-        raise HandRefused('variant is missing: write variant = "NT" for no-limit hold\'em')
-    if variant != "NT":
-        name = VARIANTS.get(variant) if isinstance(variant, str) else None
-        raise HandRefused(
-            f"variant {variant} ({name}) is not supported yet" if name else f"variant {variant!r} is unknown"
-        )
-    for name in REQUIRED:
-        if name not in raw:
-            raise HandRefused(f"{name} is missing: no-limit hold'em needs it")
-    for name in ("starting_stacks", "antes", "blinds_or_straddles"):
-        if not isinstance(raw[name], list) or not all(_is_number(value) for value in raw[name]):
-            raise HandRefused(f"{name} is not a list of numbers: write one number for each player")
-        if len(raw[name]) != len(raw["starting_stacks"]):
-            raise HandRefused(f"{name} has {len(raw[name])} entries: write one for each starting stack")
-    if len(raw["starting_stacks"]) < 2:
-        raise HandRefused("starting_stacks has fewer than two entries: a hand needs two players")
-    if not _is_number(raw["min_bet"]) or raw["min_bet"] <= 0:
-        raise HandRefused("min_bet is not a number above 0: write the big blind")
-    if not isinstance(raw["actions"], list) or not all(isinstance(action, str) for action in raw["actions"]):
-        raise HandRefused('actions is not a list of texts: write actions such as "p1 cc"')
-    if not isinstance(raw.get("ante_trimming_status", False), bool):
-        raise HandRefused("ante_trimming_status is not true or false: write one of them")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool) and value == value
-
-
-def chip_unit(raw: dict[str, Any]) -> int:
-    """How many units a chip of this hand has, so that all its amounts are whole.
-
-    Args:
-        raw: the fields of a hand that `check_fields` let pass.
-
-    Returns:
-        1, or 100 where an amount that is put in or a stack at the start has decimals.
-
-    Raises:
-        HandRefused: an amount has more than two decimals, is too large, or is no number.
-    """
-    amounts = [(name, value) for name in ("antes", "blinds_or_straddles", "starting_stacks") for value in raw[name]]
-    amounts.append(("min_bet", raw["min_bet"]))
-    for action in raw["actions"]:
-        words = action.partition("#")[0].split()
-        if len(words) == 3 and words[1] == "cbr":
-            amounts.append((f"action {action!r}", _read_amount(words[2])))
-    unit = 1
-    for where, amount in amounts:
-        if where == "starting_stacks" and amount == Decimal("inf"):
-            continue
-        if not abs(amount) <= LARGEST_AMOUNT:
-            raise HandRefused(f"{where} has the amount {amount}: the limit is {LARGEST_AMOUNT:,} chips")
-        if amount * FINEST_UNIT % 1:
-            raise HandRefused(f"{where} has the amount {amount}: more than two decimals are not supported")
-        if amount % 1:
-            unit = FINEST_UNIT
-    return unit
-
-
-def _read_amount(text: str) -> int | Decimal:
-    try:
-        amount = parse_value(text)
-        if _is_number(amount):
-            return amount
-    except (ValueError, ArithmeticError):
-        pass
-    raise HandRefused(f"{text} is not an amount: write a number such as 210 or 213.50")
-
-
-def in_units(value: int | Decimal, unit: int) -> Any:
-    """An amount of the record as an integer in the hand's unit. An unknown stack stays infinite."""
-    return value if value == Decimal("inf") else int(value * unit)
-
-
-def play(raw: dict[str, Any], unit: int) -> State:
+def play(raw: dict[str, Any], game: Game, unit: int) -> list[Step]:
     """Apply every action of a hand, one by one. To iterate over pokerkit's `HandHistory` would mend it silently.
 
     Args:
-        raw: the fields of a hand that `check_fields` let pass.
+        raw: the fields of a PHH hand that `stakes.check_fields` let pass.
+        game: its game.
         unit: its units per chip.
 
     Returns:
-        The state at the end; its `operations` list what happened, with amounts in units.
+        What happened, in order: the index of the street, and pokerkit's operation with amounts in units.
 
     Raises:
         HandRefused: an action that the rules do not allow, or a hand that stops early.
     """
+
+    def amounts(name: str) -> Any:
+        value = raw[name] if name in game.fields else None
+        return [in_units(each, unit) for each in value] if isinstance(value, list) else value and in_units(value, unit)
+
     history = HandHistory(
-        variant="NT",
+        variant=game.code,
         # With trimming on, pokerkit hands a big-blind ante back. Who may win which ante is decided in `make_pots`.
         ante_trimming_status=False,
-        antes=[in_units(value, unit) for value in raw["antes"]],
-        blinds_or_straddles=[in_units(value, unit) for value in raw["blinds_or_straddles"]],
-        min_bet=in_units(raw["min_bet"], unit),
-        starting_stacks=[in_units(value, unit) for value in raw["starting_stacks"]],
+        antes=amounts("antes"),
+        blinds_or_straddles=amounts("blinds_or_straddles"),
+        bring_in=amounts("bring_in"),
+        small_bet=amounts("small_bet"),
+        big_bet=amounts("big_bet"),
+        min_bet=amounts("min_bet"),
+        starting_stacks=amounts("starting_stacks"),
         actions=raw["actions"],
     )
-
-    def read_in_units(text: str) -> int:
-        return int(_read_amount(text) * unit)
-
     with warnings.catch_warnings():
-        # A card that is dealt twice is only a warning to pokerkit. Folding where a check is free is allowed.
-        warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", message="There is no reason for this player to fold")
-        state: State = _strictly("the start", history.create_state)
-        # Without a way to compare hands, pokerkit pays nobody. It would split pots between hidden hands.
-        state.hand_types = ()
-        for number, action in enumerate(raw["actions"], start=1):
-            while state.card_burning_status:
-                state.burn_card("??")
-            _strictly(f"action {number} ({action})", partial(parse_action, state, action, read_in_units))
+        # pokerkit warns of folds where a check is free, which are allowed, and of cards, which `CardsSeen` judges.
+        warnings.simplefilter("ignore")
+        return _play(raw["actions"], _strictly("the start", history.create_state), game, unit)
+
+
+def _play(actions: Sequence[str], state: State, game: Game, unit: int) -> list[Step]:
+    # Without a way to compare hands, pokerkit pays nobody. It would split pots between hidden hands.
+    state.hand_types = ()
+    if game.board:
+        # pokerkit looks for every card in the whole deck, which takes a fifth of its time, and `CardsSeen` does better.
+        # It needs the deck in games where that may run out.
+        state.deck_cards.clear()
+    cards = CardsSeen(state, game.deck)
+    steps = [(0, operation) for operation in state.operations]
+    for number, action in enumerate(actions, start=1):
+        # After the last bet there is no street any more, but the winner may still show.
+        street = steps[-1][0] if state.street_index is None else state.street_index
+        done = len(state.operations)
+        _strictly(f"action {number} ({action})", partial(_act, state, cards, action, game, unit))
+        steps += [(street, operation) for operation in state.operations[done:]]
     if state.status:
         raise HandRefused(f"stops early: {_what_is_missing(state)}")
-    return state
+    return steps
+
+
+def _act(state: State, cards: CardsSeen, action: str, game: Game, unit: int) -> None:
+    written = " ".join(action.partition("#")[0].split())
+    match = _ACTION.fullmatch(written)
+    if match is None:
+        if not written:
+            return
+        raise HandRefused("is not an action of PHH")
+    if match["dealee"]:
+        cards.deal(match["dealt"])
+    elif match["board"]:
+        cards.deal(match["board"])
+    elif match["shower"]:
+        cards.show(match["shown"], int(match["shower"]) - 1)
+    elif not game.board:
+        _let_open(state, int(match["actor"]) - 1)
+    try:
+        parse_action(state, written, lambda text: int(read_amount(text) * unit))
+    except ValueError:
+        if not _raise_all_in(state, written, unit):
+            raise
+    except KeyError as error:
+        # On later streets of stud, pokerkit looks an unknown card up and does not find it.
+        raise HandRefused("a card that lies open is unknown, so nobody can tell who opens the betting") from error
+    while state.card_burning_status and not any(state.standing_pat_or_discarding_statuses):
+        state.burn_card("??")
+        cards.deal("??")
+
+
+def _let_open(state: State, seat: int) -> None:
+    """In stud the cards that lie open decide who opens a street. Where such a card is unknown, the record decides.
+
+    pokerkit goes by the known cards alone. So it gives way to a player with an unknown one, before anybody has acted.
+    """
+    if seat in state.actor_indices and not state.acted_player_indices and not all(state.get_up_cards(seat)):
+        state.actor_indices.rotate(-state.actor_indices.index(seat))
+        state.opener_index = seat
+
+
+def _raise_all_in(state: State, action: str, unit: int) -> bool:
+    """Apply a raise to less than the minimum, where that is all the chips of the opponent who has most.
+
+    A player who raises a short stack may write what the raise is worth, instead of what it is called. pokerkit wants
+    the minimum raise. So it gets that, and the amount of the record is entered: nobody can call for more.
+    """
+    player, verb, *amount = action.split()
+    least = state.min_completion_betting_or_raising_to_amount
+    if verb != "cbr" or least is None or player != f"p{(state.actor_index or 0) + 1}":
+        return False
+    raised_to = int(read_amount(amount[0]) * unit)
+    rivals = [seat for seat in state.player_indices if seat != state.actor_index and state.statuses[seat]]
+    if raised_to >= least or raised_to != max(state.bets[seat] + state.stacks[seat] for seat in rivals):
+        return False
+    state.operations[-1] = replace(state.complete_bet_or_raise_to(least), amount=raised_to)
+    return True
 
 
 def _strictly(where: str, step: Callable[[], Any]) -> Any:
@@ -174,6 +154,8 @@ def _strictly(where: str, step: Callable[[], Any]) -> Any:
 def _what_is_missing(state: State) -> str:
     if state.actor_index is not None:
         text = f"p{state.actor_index + 1} has not acted"
+    elif any(state.standing_pat_or_discarding_statuses):
+        text = f"p{state.standing_pat_or_discarding_statuses.index(True) + 1} has not discarded or stood pat"
     elif any(state.hole_dealing_statuses):
         text = "hole cards have not been dealt"
     elif any(state.board_dealing_counts):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from poker.phh import HandRecord, HandRefused
 
@@ -78,11 +79,14 @@ def _zone(raw: dict[str, Any]) -> tzinfo | None:
     name = raw.get("time_zone", raw.get("time_zone_abbreviation"))
     if name is None:
         return None if any(field in raw for field in PLACE_FIELDS) else UTC
-    try:
-        return ZoneInfo(US_ZONES.get(str(name), str(name)))
-    # An unknown name, a name that is no file name, or the name of a folder of zones.
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    name = US_ZONES.get(str(name), str(name))
+    return ZoneInfo(name) if name in _known_zones() else None
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    """The names that mean the same on every machine: some file systems find "europe/paris", some have "localtime"."""
+    return frozenset(available_timezones()) - {"localtime"}
 
 
 def _broadcast_offset(file: str) -> timedelta:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from poker.cli.fetching import fetch_command
 from poker.cli.importing import import_command
+from poker.cli.playing import play_command
 from poker.cli.pots import pots_command
+from poker.cli.quarantine import quarantine_command
+from poker.cli.simulating import simulate_command
 
 app = typer.Typer(
     help="Poker hands into an event store, and pots out of it.",
@@ -13,5 +17,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they would show the password of a URL
 )
+app.command("fetch")(fetch_command)
 app.command("import")(import_command)
+app.command("play")(play_command)
 app.command("pots")(pots_command)
+app.command("quarantine")(quarantine_command)
+app.command("simulate")(simulate_command)

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import re
+import signal
 import subprocess
 import sys
-import time
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from importers import command, hands_in, script, wait_for_hands, wait_until_gone, write_hands
+from waiting import PATIENCE, wait_until
 from written_hands import phh
 
-from eventstore import InMemoryEventStore, PostgresEventStore
-from poker import import_hands, pot_summary, pots
+from eventstore import (
+    EventQueryFilter,
+    EventStore,
+    InMemoryEventStore,
+    PostgresEventStore,
+    SchemaError,
+    VersionConflictError,
+    connect,
+)
+from poker import HandRecord, hand_events, import_hands, install, pot_summary, pots, read_hands
+from poker.chunks import NOT_FORESEEN, TAKE_TURN
+from poker.mapping import MAPPING_VERSION
 
+WAITING = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
-def write_hands(file: Path, count: int, start: int = 0) -> None:
-    sections = (
-        f"[{number}]\n{phh([100, 80], 'p2 cbr 6, p1 f', hand=number)}" for number in range(start, start + count)
-    )
-    file.write_text("\n".join(sections), encoding="utf-8")
+# The events of a hand from `write_hands`.
+EACH = 5
+
+# What may stand in a broken hand.
+ODD_VALUES = tuple(
+    """
+    -1  0  0.001  1e-5  1e999  nan  inf  -inf  99999999999999999999  true  ''  'NT'  'FB'  'p1 cc'  'd dh p1 AsAs'
+    []  [[]]  {}  [1,2,3]  1979-05-27  07:32:00  1979-05-27T07:32:00Z
+    """.strip()
+    .replace("\n", "  ")
+    .split("  ")
+)
 
 
 def count_events(store: PostgresEventStore) -> int:
-    with store.connection() as connection:
-        (count,) = connection.execute("SELECT count(*) FROM domain_events").fetchone()
-    return count
+    return sum(hands_in(store).values())
 
 
 def test_importing_again_adds_nothing(store: PostgresEventStore, tmp_path: Path) -> None:
@@ -32,13 +59,19 @@ def test_importing_again_adds_nothing(store: PostgresEventStore, tmp_path: Path)
     write_hands(tmp_path / "in" / "s.phhs", 250)
     sizes: list[int] = []
     first = import_hands(store, tmp_path, sizes.append)
-    assert (first.seen, first.added, first.already_there, first.refused, first.events_added) == (250, 250, 0, [], 1000)
+    assert (first.seen, first.added, first.already_there, first.refused, first.events_added) == (
+        250,
+        250,
+        0,
+        [],
+        250 * EACH,
+    )
     assert (len(sizes), sum(sizes)) == (250, (tmp_path / "in" / "s.phhs").stat().st_size)
     # The folder within, and the file alone, hold the same hands.
     for path in (tmp_path, tmp_path / "in", tmp_path / "in" / "s.phhs"):
         again = import_hands(store, path)
         assert (again.added, again.already_there, again.events_added) == (0, 250, 0)
-    assert count_events(store) == 1000
+    assert count_events(store) == 250 * EACH
 
 
 def test_a_store_in_memory_takes_hands_as_well(tmp_path: Path) -> None:
@@ -53,7 +86,7 @@ def test_refused_hands_are_named_and_do_not_keep_the_others_out(store: PostgresE
         f"[1]\n{phh([9, 9], 'p2 f')}\n[2]\n{phh([9, 9], 'p1 f')}\n[3]\nbroken\n[4]\n{phh([9, 9], 'p2 f', hand=4)}",
         encoding="utf-8",
     )
-    (tmp_path / "t.phh").write_text(phh([9, 9], "p2 f", variant="'FT'"), encoding="utf-8")
+    (tmp_path / "t.phh").write_text(phh([9, 9], "p2 f", variant="'XX'"), encoding="utf-8")
     summary = import_hands(store, tmp_path)
     assert (summary.seen, summary.added) == (5, 2)
     assert [(refusal.file, refusal.section) for refusal in summary.refused] == [
@@ -61,8 +94,8 @@ def test_refused_hands_are_named_and_do_not_keep_the_others_out(store: PostgresE
         ("s.phhs", "3"),
         ("t.phh", None),
     ]
-    assert "variant FT" in str(summary.refused[2])
-    assert count_events(store) == 6
+    assert "variant 'XX'" in str(summary.refused[2])
+    assert sorted(hands_in(store).values()) == [EACH - 1] * 2
 
 
 def test_the_same_hand_in_two_folders_counts_once(store: PostgresEventStore, tmp_path: Path) -> None:
@@ -73,47 +106,263 @@ def test_the_same_hand_in_two_folders_counts_once(store: PostgresEventStore, tmp
     assert (summary.seen, summary.added, summary.already_there) == (4, 2, 2)
 
 
-def importer(schema: str, path: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "poker", "import", str(path), "--schema", schema]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
-
-
 def test_two_imports_at_once_both_end_well(store: PostgresEventStore, schema: str, tmp_path: Path) -> None:
-    for folder, start in (("a", 0), ("b", 150)):
+    for folder, start in (("a", 0), ("b", 300)):
         (tmp_path / folder).mkdir()
         # Half of the hands are in both files, in other chunks, so that the two get in each other's way.
-        write_hands(tmp_path / folder / "s.phhs", 450, start)
-    processes = [importer(schema, tmp_path / folder) for folder in ("a", "b", "a")]
+        write_hands(tmp_path / folder / "s.phhs", 600, start)
+    processes = [command(schema, tmp_path / folder) for folder in ("a", "b", "a")]
     answers = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], answers
-    assert count_events(store) == 600 * 4
+    assert set(hands_in(store).values()) == {EACH}
+    found = [re.search(r"600 hands seen: (\d+) added .*, (\d+) already there, 0 refused", answer) for answer in answers]
+    added, there = zip(*[map(int, counts.groups()) for counts in found if counts], strict=True)
+    assert (sum(added), sum(there)) == (900, 900)
+    assert len(hands_in(store)) == 900
 
 
-def test_an_import_that_is_killed_leaves_only_whole_hands_and_can_be_run_again(
-    store: PostgresEventStore, schema: str, tmp_path: Path
-) -> None:
-    write_hands(tmp_path / "s.phhs", 2000)
-    process = importer(schema, tmp_path)
-    while count_events(store) == 0:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
-    kept = count_events(store)
-    assert 0 < kept < 8000
+def test_who_comes_second_counts_nothing_as_added(store: PostgresEventStore, tmp_path: Path) -> None:
+    """Both have looked and found nothing, and only then does one of them write."""
+    write_hands(tmp_path / "a.phhs", 30)
+    (tmp_path / "b").mkdir()
+    write_hands(tmp_path / "b" / "a.phhs", 30, start=10)
+    install(store)
+    with ThreadPoolExecutor(2) as threads, store.connection() as connection:
+        with connection.transaction():
+            connection.execute(TAKE_TURN)
+            imports = [threads.submit(import_hands, store, path) for path in (tmp_path / "a.phhs", tmp_path / "b")]
+            wait_until(lambda: connection.execute(WAITING).rowcount == 2, "two imports that wait for their turn")
+        first, second = sorted((each.result() for each in imports), key=lambda summary: summary.added)
+    assert (second.added, second.already_there, second.events_added) == (30, 0, 30 * EACH)
+    assert (first.added, first.already_there, first.events_added) == (10, 20, 10 * EACH)
+    assert len(hands_in(store)) == 40
+
+
+def test_imports_into_two_schemas_do_not_wait_for_each_other(store: PostgresEventStore, tmp_path: Path) -> None:
+    write_hands(tmp_path / "a.phhs", 3)
+    install(store)
     with store.connection() as connection:
-        broken = connection.execute(
-            "SELECT aggregate_id FROM domain_events GROUP BY aggregate_id HAVING count(*) <> 4"
-        ).fetchall()
-    assert broken == []
-    summary = import_hands(store, tmp_path)
-    assert (summary.already_there, summary.added) == (kept // 4, 2000 - kept // 4)
-    assert count_events(store) == 8000
+        with connection.transaction(), connect(schema=f"{store.schema}_other") as other:
+            connection.execute(TAKE_TURN)
+            assert import_hands(other, tmp_path).added == 3
+        connection.execute(f"DROP SCHEMA {store.schema}_other CASCADE")
+
+
+def everything(store: EventStore) -> dict[object, tuple[object, ...]]:
+    events = store.query(EventQueryFilter())
+    return {event.id: (event.aggregate_id, event.version, event.event_data, event.event_timestamp) for event in events}
+
+
+def test_workers_write_what_one_process_writes(store: PostgresEventStore, tmp_path: Path) -> None:
+    for name, start in (("a", 0), ("b", 400)):
+        write_hands(tmp_path / f"{name}.phhs", 400, start)
+        with (tmp_path / f"{name}.phhs").open("a", encoding="utf-8") as file:
+            file.write(f"\n[broken {name}]\nx\n")
+    memory, sizes = InMemoryEventStore(), list[int]()
+    shared, alone = import_hands(store, tmp_path, sizes.append, workers=2), import_hands(memory, tmp_path)
+    assert shared == alone
+    assert (shared.seen, shared.added, shared.refused_count) == (802, 800, 2)
+    assert [refusal.section for refusal in shared.refused] == ["broken a", "broken b"]
+    assert (len(sizes), sum(sizes)) == (802, sum(file.stat().st_size for file in tmp_path.iterdir()))
+    assert everything(store) == everything(memory)
+    again = import_hands(store, tmp_path, workers=2)
+    assert (again.added, again.already_there, again.refused_count) == (0, 800, 2)
+
+
+def test_hands_of_another_mapping_are_left_alone_and_counted(store: PostgresEventStore, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 5)
+    old = next(hand_events(item) for item in read_hands(tmp_path) if isinstance(item, HandRecord))
+    old[0] = replace(old[0], event_data=old[0].event_data | {"mapping_version": MAPPING_VERSION + 1})
+    for target in (store, InMemoryEventStore()):
+        target.append_many(old)
+        for added, already_there in ((4, 0), (0, 4)):
+            summary = import_hands(target, tmp_path)
+            counts = (summary.seen, summary.added, summary.already_there, summary.other_mapping)
+            assert counts == (5, added, already_there, 1)
+        kept = target.get_by_aggregate(old[0].aggregate_id)
+        assert [event.event_data for event in kept] == [event.event_data for event in old]
+    done = command(store.schema, tmp_path)
+    assert "1 hands were left alone" in done.communicate()[0]
+    assert done.returncode == 0
+
+
+def test_a_summary_keeps_the_first_thousand_refusals(tmp_path: Path) -> None:
+    (tmp_path / "s.phhs").write_text("".join(f"[{number}]\nx\n" for number in range(1234)), encoding="utf-8")
+    summary = import_hands(InMemoryEventStore(), tmp_path)
+    assert (summary.seen, summary.refused_count, len(summary.refused)) == (1234, 1234, 1000)
+    assert [refusal.section for refusal in summary.refused[::999]] == ["0", "999"]
+
+
+@st.composite
+def broken_hands(draw: st.DrawFn) -> str:
+    """A hand of which up to three lines are missing, or say something odd as a whole or in part."""
+    lines = phh([100, 80], "p2 cbr 6, p1 f", year=2009, time="10:00:00", table="'t'").splitlines()
+    for place in draw(st.sets(st.integers(0, len(lines) - 1), min_size=1, max_size=3)):
+        key, _, value = lines[place].partition(" = ")
+        part = draw(st.sampled_from([value, *re.findall(r"\w+", value)]))
+        lines[place] = draw(st.sampled_from(["", *(f"{key} = {value.replace(part, odd, 1)}" for odd in ODD_VALUES)]))
+    return "\n".join(lines)
+
+
+@given(text=broken_hands())
+def test_no_text_stops_an_import(text: str) -> None:
+    """Whatever is broken, the other hands are taken, each hand is counted once, and there is a reason."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_hands(Path(folder) / "a.phhs", 1)
+        (Path(folder) / "b.phh").write_text(text, encoding="utf-8")
+        summary = import_hands(InMemoryEventStore(), folder)
+    assert (summary.seen, summary.added + summary.refused_count) == (2, 2)
+    assert not [refusal for refusal in summary.refused if refusal.file == "a.phhs" or NOT_FORESEEN in refusal.reason]
+
+
+def check_what_was_left(store: PostgresEventStore, path: Path, total: int) -> None:
+    """Only whole hands, some of them but not all; and the next import goes on from there."""
+    kept = hands_in(store)
+    assert set(kept.values()) == {EACH}
+    assert 0 < len(kept) < total
+    summary = import_hands(store, path)
+    assert (summary.already_there, summary.added) == (len(kept), total - len(kept))
+    assert set(hands_in(store).values()) == {EACH}
+
+
+def test_a_killed_import_takes_its_workers_along(
+    store: PostgresEventStore, schema: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    total = 20_000 if request.config.getoption("--long") else 2_000
+    write_hands(tmp_path / "s.phhs", total)
+    process = script(schema, tmp_path / "s.phhs", tmp_path)
+    wait_for_hands(store, process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) == 2
+    process.kill()
+    _, complaints = process.communicate()
+    wait_until_gone(workers)
+    assert complaints == ""
+    check_what_was_left(store, tmp_path / "s.phhs", total)
+
+
+def test_a_killed_worker_is_an_error_that_says_so(store: PostgresEventStore, schema: str, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 2_000)
+    process = script(schema, tmp_path / "s.phhs", tmp_path)
+    wait_for_hands(store, process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    workers[0].kill()
+    _, complaints = process.communicate()
+    assert process.returncode == 1
+    assert "ChildProcessError: a process of the import died (exit code" in complaints
+    wait_until_gone(workers)
+    check_what_was_left(store, tmp_path / "s.phhs", 2_000)
+
+
+def test_what_goes_wrong_in_a_worker_is_raised_here(store: PostgresEventStore, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 600)
+    install(store)
+    with store.connection() as connection:
+        connection.execute("ALTER TABLE poker_quarantine RENAME TO away")
+    with pytest.raises(SchemaError, match="poker_quarantine"):
+        import_hands(store, tmp_path, workers=2)
+    assert psutil.Process().children() == []
+
+
+def test_an_error_of_the_caller_ends_the_workers_too(store: PostgresEventStore, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 2_000)
+
+    def enough(_: int) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        import_hands(store, tmp_path, enough, workers=2)
+    assert psutil.Process().children() == []
+    check_what_was_left(store, tmp_path, 2_000)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to another console process there")
+def test_ctrl_c_leaves_a_clean_state(store: PostgresEventStore, schema: str, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 2_000)
+    process = command(schema, tmp_path, process_group=0)
+    wait_for_hands(store, process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert process.pid not in [os.getpgid(worker.pid) for worker in workers]
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    answer, complaints = process.communicate()
+    assert (process.returncode, answer) == (130, "")
+    assert complaints == "stopped: what was written stays, and the same command goes on from there\n"
+    wait_until_gone(workers)
+    check_what_was_left(store, tmp_path, 2_000)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to another console process there")
+def test_ctrl_c_does_not_wait_for_the_server(store: PostgresEventStore, schema: str, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 600)
+    install(store)
+    with store.connection() as connection, connection.transaction():
+        connection.execute(TAKE_TURN)
+        process = command(schema, tmp_path)
+        wait_until(lambda: connection.execute(WAITING).rowcount, "an import that waits for its turn")
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+        assert process.returncode == 130
+        wait_until_gone(workers)
+    assert import_hands(store, tmp_path).added == 600
+
+
+def test_a_store_that_was_pickled_is_the_same_store(store: PostgresEventStore, tmp_path: Path) -> None:
+    write_hands(tmp_path / "s.phhs", 1)
+    import_hands(store, tmp_path)
+    with pickle.loads(pickle.dumps(store)) as copy:
+        assert copy.schema == store.schema
+        assert everything(copy) == everything(store) != {}
+
+
+def peak_memory(process: subprocess.Popen[str]) -> list[int]:
+    """The most memory in bytes that each process of an import was seen to have: first the parent's."""
+    peaks: dict[int, int] = {}
+    parent = psutil.Process(process.pid)
+    while process.poll() is None:
+        for each in [parent, *_children(parent)]:
+            try:
+                peaks[each.pid] = max(peaks.get(each.pid, 0), each.memory_info().rss)
+            except psutil.NoSuchProcess:
+                continue
+        try:
+            process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+    return list(peaks.values())
+
+
+def _children(parent: psutil.Process) -> list[psutil.Process]:
+    try:
+        return parent.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def test_memory_does_not_grow_with_the_file(
+    store: PostgresEventStore, schema: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    long = request.config.getoption("--long")
+    peaks = []
+    for count in (20_000, 200_000) if long else (1_000, 6_000):
+        file = tmp_path / f"{count}.phhs"
+        write_hands(file, count)
+        with file.open("a", encoding="utf-8") as stream:
+            for number in range(count):
+                # Some of them are large, so that a few chunks too many in memory would show.
+                stream.write(f"[broken {number}]\nx = '{'x' * 5_000 if number < 6_000 else ''}'\n")
+        process = script(schema, file, tmp_path)
+        peaks.append(peak_memory(process))
+        assert (process.communicate(), process.returncode) == ((f"{count}\n", ""), 0)
+    for small, large in zip(*peaks, strict=True):
+        assert large < small + 10_000_000
 
 
 def test_a_conflict_that_is_no_other_import_is_not_hidden(tmp_path: Path) -> None:
     """A store that claims to be empty, and refuses every append all the same."""
-    from eventstore import VersionConflictError
 
     class Broken(InMemoryEventStore):
         def append_many(self, events):  # type: ignore[no-untyped-def]

@@ -30,7 +30,7 @@ def hands(real_hands: Path) -> Hands:
 
 def test_the_ten_thousand_hands_of_pluribus(real_hands: Path, store: PostgresEventStore) -> None:
     summary = import_hands(store, real_hands / "pluribus")
-    assert (summary.seen, summary.added, summary.refused, summary.events_added) == (10_000, 10_000, [], 111_356)
+    assert (summary.seen, summary.added, summary.refused, summary.events_added) == (10_000, 10_000, [], 136_698)
     again = import_hands(store, real_hands)
     assert again.already_there == 10_000
     frame = pots(store)
@@ -43,19 +43,52 @@ def test_the_ten_thousand_hands_of_pluribus(real_hands: Path, store: PostgresEve
     assert sum(len(winners) > 1 for winners in pluribus["winners"]) == 85
 
 
+def test_the_events_of_pluribus_by_type(hands: Hands) -> None:
+    told = [events for record, events in hands if record.file.startswith("pluribus/") and not isinstance(events, str)]
+    assert Counter(event.event_type for events in told for event in events) == {
+        "game.created": 10_000,
+        "game.hole_cards_dealt": 10_000,
+        "game.action_processed": 91_356,
+        "game.board_dealt": 11_940,
+        "game.hand_shown": 2_532,
+        "game.hand_mucked": 870,
+        "game.hand_completed": 10_000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "count", "pot", "uncalled", "showdowns", "split"),
+    [("wsop/", 83, 173_035_000, 47, 36, 10), ("famous/", 5, 5_599_483, 2, 5, 0)],
+)
+def test_the_pots_of_the_mixed_games(
+    hands: Hands, folder: str, count: int, pot: int, uncalled: int, showdowns: int, split: int
+) -> None:
+    results = [
+        (events[-1].event_data, events[0].event_data["chip_unit"])
+        for record, events in hands
+        if record.file.startswith(folder) and not isinstance(events, str)
+    ]
+    assert len(results) == count
+    assert sum(result["pot"] // unit for result, unit in results) == pot
+    assert sum(result["uncalled"] > 0 for result, _ in results) == uncalled
+    assert sum(result["showdown"] for result, _ in results) == showdowns
+    assert sum(result["showdown"] and len(result["winners"]) > 1 for result, _ in results) == split
+
+
 def test_only_what_cannot_be_told_is_refused(hands: Hands) -> None:
-    reasons = Counter(
-        "other variant" if "is not supported yet" in result else result.partition(":")[0]
-        for record, result in hands
-        if isinstance(result, str)
-    )
     assert len(hands) == 10_388
+    refused = [(record, reason) for record, reason in hands if isinstance(reason, str)]
     # The two hands that stop early have unknown stacks: who went all-in cannot be seen.
-    assert reasons == {"other variant": 76, "stops early": 2}
-    for record, result in hands:
-        if isinstance(result, str):
-            assert (record.raw["variant"] != "NT") == ("is not supported yet" in result)
-            assert record.raw["variant"] != "NT" or Decimal("inf") in record.raw["starting_stacks"]
+    assert [reason.partition(":")[0] for _, reason in refused] == ["stops early"] * 2
+    assert all(Decimal("inf") in record.raw["starting_stacks"] for record, _ in refused)
+
+
+def test_no_decision_is_added_or_left_out(hands: Hands) -> None:
+    for record, events in hands:
+        if not isinstance(events, str):
+            made = [f"p{event.event_data['seat']}" for event in events if event.event_type == "game.action_processed"]
+            words = [action.split() for action in record.raw["actions"]]
+            assert made == [each[0] for each in words if each[1] in ("f", "cc", "cbr", "pb")], record
 
 
 def test_payoffs_are_those_in_the_record(hands: Hands) -> None:
@@ -73,7 +106,7 @@ def test_payoffs_are_those_in_the_record(hands: Hands) -> None:
         else:
             assert recorded == counted, record
         compared += 1
-    assert (compared, half_chips) == (10_011, 8)
+    assert (compared, half_chips) == (10_083, 8)
 
 
 def test_winnings_in_the_record_are_the_pot_less_a_small_rake(hands: Hands) -> None:
