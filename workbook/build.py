@@ -32,7 +32,7 @@ and goes on with cells, `# %% [markdown]` for text and `# %%` for code, tags in 
                                             paragraph of the markdown cell right after it says what the plot shows:
                                             it becomes the alternative text
     an output that may differ               the tag `nbval-ignore-output`
-    a cell for the learner's own package    the tag `keep`
+    a cell for the learner's own package    the tag `keep`, and the first line `# Kept: name` or `# Exercise 1.1, kept`
     a magic                                 a comment, `# %pip list`, which jupytext turns into the magic
 
 Text may link to other days of the same folder by file name. No cell of the text may use what an exercise cell

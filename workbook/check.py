@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import ctypes
 import threading
 import time
 from collections import Counter
@@ -14,17 +13,12 @@ import psycopg
 from workbook.cells import line_of_cell
 from workbook.exercise import Case, Exercise, find
 from workbook.expect import NotKept, steady
-from workbook.workspace import purpose
+from workbook.limits import LOOK, TimeIsUp, end
+from workbook.workspace import one_case, purpose
 
 SECONDS = 20.0
-# How often the main thread looks up from waiting. On Windows, Ctrl-C is noticed only between two looks.
-LOOK = 0.05
 
 _hints_given: Counter[str] = Counter()
-
-
-class _TimeIsUp(BaseException):
-    """Raised inside the learner's code to end it. No `except Exception` may stop it."""
 
 
 def check(number: str, *answers: Any) -> None:
@@ -87,7 +81,7 @@ def examine(exercise: Exercise, *answers: Any, seconds: float = SECONDS) -> str:
         stopped = "interrupted"
     if thread.is_alive():
         trial.stopped = stopped
-        _end(thread)
+        end(thread)
     return trial.verdict()
 
 
@@ -107,14 +101,15 @@ class _Trial:
                 if self._problem:
                     return
                 self._passed += 1
-        except _TimeIsUp:
+        except TimeIsUp:
             return
 
     def _try(self, case: Case) -> str:
         """What is wrong in this case, empty if nothing is."""
         try:
-            case.run(*self._answers)
-        except _TimeIsUp:
+            with one_case():
+                case.run(*self._answers)
+        except TimeIsUp:
             raise
         except NotKept as failure:
             return str(failure)
@@ -145,15 +140,3 @@ class _Trial:
         case = cases[self._passed]
         full_stop = "" if problem.endswith((".", "!", "?")) else "."
         return f"{number} not yet: {case.name}: {problem}{full_stop} Hint: {self._exercise.hints[case.hint - 1]}"
-
-
-def _end(thread: threading.Thread) -> None:
-    """Raise an error inside another thread. A thread that is deep in C code gets it as soon as it is back in Python.
-
-    Source: `PyThreadState_SetAsyncExc` in the reference manual of Python's C interface.
-    """
-    for _ in range(20):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeIsUp))
-        thread.join(LOOK)
-        if not thread.is_alive():
-            return

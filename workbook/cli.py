@@ -74,6 +74,22 @@ def build(
 
 
 @app.command()
+def assemble(
+    day: Annotated[int | None, typer.Argument(help="The last day to take; without it, the last one begun.")] = None,
+) -> None:
+    """Put what you have kept in my/ together as my/mystore, an event store of your own, and try its promises."""
+    from eventstore.errors import EventStoreError
+    from workbook.assemble import AssembleError
+    from workbook.assemble import assemble as put_together
+
+    try:
+        if not put_together(day):
+            raise typer.Exit(1)
+    except (AssembleError, EventStoreError) as error:
+        _stop(str(error))
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine and say what to do about each fault."""
     from workbook.doctor import examine_machine, report

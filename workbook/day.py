@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from eventstore.database import open_connection
 from workbook.cells import short_errors
 from workbook.check import check, hint
+from workbook.mine import mixed_with_the_package
 from workbook.show import show, show_sql
 from workbook.workspace import Workspace, schema_name
 
@@ -40,6 +43,15 @@ class Day(Workspace):
         """The next of the day's own ids. They look random, and are the same in every run."""
         self._ids += 1
         return uuid.uuid5(IDS, f"day {self.number}, id {self._ids}")
+
+    def with_mine(self, *parts: type) -> Any:
+        """A store in the schema of this day, made of parts of your own; what they lack comes from the package.
+
+        Args:
+            parts: your classes, e.g. `Appending`. If one has an `__init__`, it gets `(url, schema)`.
+        """
+        made = mixed_with_the_package(*parts)
+        return made(vars(self).get("store"), lambda: open_connection(self.url, self.schema), self.url, self.schema)
 
 
 def open_day(number: int, *, install: bool = True) -> Day:

@@ -26,7 +26,9 @@ number of the hint that helps where this case fails.
 Where the exercise is a piece of a store, use the promises of `workbook.contract` instead of own cases:
 `keeps(append_counts_on_from_one, hint=1)`. Then the first thing handed to `check` must be a class or function that
 makes an empty store (a promise about events alone does not use it), and everything handed over stands in for the name
-of `eventstore` that it has: `check("1.3", MemoryStore, DomainEvent, VersionConflictError)`.
+of `eventstore` that it has: `check("1.3", MemoryStore, DomainEvent, VersionConflictError)`. A class that is a part of
+a store on PostgreSQL is tried together with the package: `keeps(append_counts_on_from_one, hint=1, on=mixin("append"))`
+(`workbook.mine`).
 
 Where the answer is SQL, or needs a database, the case opens one: `with scratch() as db:` gives a schema of its own
 with `db.store`, `db.q(sql)` and `db.connection()`, and time limits (`workbook.workspace`).
@@ -115,15 +117,23 @@ def case(*, hint: int) -> Callable[[Callable[..., None]], Case]:
     return lambda run: Case(run.__name__.replace("_", " "), hint, run)
 
 
-def keeps(promise: Callable[..., None], *, hint: int) -> Case:
+def keeps(
+    promise: Callable[..., None], *, hint: int, on: Callable[[Any], Callable[[], Any]] = lambda answer: answer
+) -> Case:
     """Make a promise of `workbook.contract` a case.
 
     The names under test are those of `eventstore`, with what the learner handed to `check` put in their place.
+
+    Args:
+        promise: the promise.
+        hint: the number of the hint that helps where it is broken.
+        on: turns the first thing that was handed in into what makes an empty store, e.g. `workbook.mine.mixin(...)`.
     """
 
     def run(*answers: Any) -> None:
+        new_store = on(answers[0])
         names = vars(eventstore) | {answer.__name__: answer for answer in answers}
-        promise(SimpleNamespace(**names), answers[0])
+        promise(SimpleNamespace(**names), new_store)
 
     return Case(promise.__name__.replace("_", " "), hint, run)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -52,25 +53,27 @@ class Workspace:
     """
 
     store: eventstore.PostgresEventStore
+    url: str
+    """The server, with the limits: for code that opens connections of its own."""
 
     def __init__(
         self, name: str, *, install: bool = True, lock_timeout: str = "10s", statement_timeout: str = "60s"
     ) -> None:
         self.schema = name
-        session = f"workbook {name}"
+        self._session = f"workbook {name}"
         url = server_url()
         limits = f"-c lock_timeout={lock_timeout} -c statement_timeout={statement_timeout}"
         options = " ".join([str(conninfo_to_dict(url).get("options", "")), limits])
-        self._url = make_conninfo(url, application_name=session, options=options)
+        self.url = make_conninfo(url, application_name=self._session, options=options)
         self._connections: list[psycopg.Connection] = []
         self._typing: psycopg.Connection | None = None
-        with open_connection(self._url, name) as connection:
-            connection.execute(END_SESSIONS, (session,))
+        with open_connection(self.url, name) as connection:
+            connection.execute(END_SESSIONS, (self._session,))
             drop(connection, name)
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
             connection.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), MARK))
         if install:
-            self.store = eventstore.connect(self._url, schema=name)
+            self.store = eventstore.connect(self.url, schema=name)
 
     def connection(self) -> psycopg.Connection:
         """A new connection, autocommit, in UTC, that finds the tables of this schema. It is closed with the workspace.
@@ -78,7 +81,7 @@ class Workspace:
         Raises:
             StoreUnavailableError: the server is away.
         """
-        connection = open_connection(self._url, self.schema)
+        connection = open_connection(self.url, self.schema)
         self._connections.append(connection)
         return connection
 
@@ -115,9 +118,10 @@ class Workspace:
             self.store.close()
 
     def remove(self) -> None:
-        """Close all connections and drop the schema."""
+        """Close all connections, those that somebody forgot too, and drop the schema."""
         self.close()
-        with open_connection(self._url, self.schema) as connection:
+        with open_connection(self.url, self.schema) as connection:
+            connection.execute(END_SESSIONS, (self._session,))
             drop(connection, self.schema)
 
 
@@ -153,9 +157,53 @@ def schema_name(what_for: str) -> str:
 @contextmanager
 def scratch(*, install: bool = True) -> Iterator[Workspace]:
     """A workspace for one check, dropped afterwards, where nothing waits for a lock for more than 5 seconds."""
+    with _scratch(schema_name(purpose.get()), install) as workspace:
+        yield workspace
+
+
+@contextmanager
+def _scratch(name: str, install: bool = True) -> Iterator[Workspace]:
     # A statement may take a second more: whoever waits for a lock shall hear of the lock.
-    workspace = Workspace(schema_name(purpose.get()), install=install, lock_timeout="5s", statement_timeout="6s")
+    workspace = Workspace(name, install=install, lock_timeout="5s", statement_timeout="6s")
     try:
         yield workspace
     finally:
         workspace.remove()
+
+
+class Room(ExitStack):
+    """What is made for one case and cleared away after it: as many workspaces as the case asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    def workspace(self) -> Workspace:
+        """One more, see `scratch`."""
+        self._count += 1
+        place = "" if self._count == 1 else f"_{self._count}"
+        return self.enter_context(_scratch(schema_name(f"{purpose.get()}{place}")))
+
+
+_room: ContextVar[Room | None] = ContextVar("room", default=None)
+
+
+@contextmanager
+def one_case() -> Iterator[None]:
+    """Within this, `with_the_case` gives one room, which is cleared at the end."""
+    with Room() as room:
+        token = _room.set(room)
+        try:
+            yield
+        finally:
+            _room.reset(token)
+
+
+def with_the_case() -> Room:
+    """The room of the case that is being tried. Where there is none, one that is cleared at the end of the process."""
+    room = _room.get()
+    if room is None:
+        room = Room()
+        _room.set(room)
+        atexit.register(room.close)
+    return room

@@ -419,6 +419,48 @@ check("0.3", chips_per_street)
 # has: `min(version)` puts the streets into the order in which they were played.
 
 # %% [markdown]
+# ## A short cut for analysts
+#
+# If you came for the figures and not for the building, this is your way in: from recorded hands to a plot of pots. If you came for the
+# building, see what it is good for.
+#
+# The course ships a season of 2,000 simulated hands, played by the rules, with two to nine players at three tables. `import_hands` turns each
+# hand into events, as you did by hand above, and appends them. `pots` asks the store for the pots, as a DataFrame with one row for
+# each hand. `scratch()` is an empty event store that is thrown away at the end of the block, so the season does not mix with your hands. The cell may take
+# half a minute.
+
+# %%
+import poker
+from workbook.workspace import scratch
+
+with scratch() as room:
+    summary = poker.import_hands(room.store, poker.season())
+    pots = poker.pots(room.store)
+
+print(f"{summary.added:,} hands, {summary.events_added:,} events")
+pots[["played_at", "players", "street", "showdown", "pot", "uncalled", "pot_bb"]].head(4)
+
+# %% [markdown]
+# `street` is the last street that was dealt. `pot` is what was won: all chips put in, without the uncalled bet. `pot_bb` is the same in big
+# blinds, so that hands of small and large games can be compared.
+#
+# **Predict:** the mean pot of the season is 43 big blinds. Half of the pots are smaller than how many?
+
+# %% tags=["figure"]
+from poker.plots import plot_pots
+
+figure = plot_pots(pots)
+print(pots["pot_bb"].describe(percentiles=[0.5, 0.9, 0.99]).round(1).to_string())
+figure
+
+# %% [markdown]
+# The curve says how many of the hands had at most this pot. Half of them had 5 big blinds or less, and one in a hundred
+# nearly 600 or more. A few huge pots pull the mean up to 43, where hardly any hand is. Whoever says "the average pot" should say which average.
+#
+# With hands of your own it is one command in a terminal, with a folder of PHH files: `python3 -m workbook run poker import FOLDER`, and then
+# `python3 -m workbook run poker pots --plot pots.png`. `python3 -m workbook run poker fetch` tells where real hands are to be had.
+
+# %% [markdown]
 # ## The house you will build
 #
 # In this course you build an **event store**: a place that takes events in, never loses one, and gives them back in order. Beside
@@ -430,7 +472,7 @@ check("0.3", chips_per_street)
 # | `notebooks/` | the days; you work in copies of them in `my/` |
 # | `sql/` | the tables, the guards: everything that the database itself does |
 # | `eventstore/` | the package: small modules, each readable in one sitting |
-# | `poker/` | hands of poker: real ones read from files, their events, their pots |
+# | `poker/` | hands of poker: real ones read from files or simulated ones, their events, their pots |
 # | `workbook/` | this classroom: it opens days and checks answers |
 
 # %% [markdown]

@@ -12,6 +12,18 @@ def test_a_method_is_shown_without_its_indent(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith("def exists(self, aggregate_id: str) -> bool:\n    ")
 
 
+def test_what_is_not_for_everybody_is_shown_by_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    show("eventstore.appending.Appending._why_not")
+    assert capsys.readouterr().out.startswith("def _why_not(")
+    show("eventstore.appending.APPEND_ONE")
+    shown = capsys.readouterr().out
+    assert shown.startswith('APPEND_ONE = """\nINSERT INTO')
+    assert shown.endswith('"""\n')
+    for nowhere in ("eventstore.appending.NOTHING", "eventstore.nowhere", "nowhere", ""):
+        with pytest.raises(LookupError, match="there is no"):
+            show(nowhere)
+
+
 @pytest.mark.parametrize("name", ["010_domain_events", "010_domain_events.sql", 10, "10"])
 def test_an_sql_file_is_shown_as_it_is(name: str | int, capsys: pytest.CaptureFixture[str]) -> None:
     show_sql(name)
