@@ -479,23 +479,41 @@ print("full replay:       ", state["hands"], "hands, largest pot", state["larges
 
 # %% [markdown]
 # No. The old fold lives on in its snapshot. No error, the shape is the same, the number is plausible, and it is wrong by 132
-# chips. Had we changed the *shape*, say a new key, the program would have crashed. That would have been the lucky case.
+# chips. Had we changed the *shape*, say a new key, the program would most likely have crashed. That would have been the lucky case.
 #
 # Who could notice? Nobody who looks at the state. The program has to say it: `schema_version` is the number of the fold that made
 # the state. **Raise it whenever the fold or the shape of the state changes.** A snapshot with another number is ignored, as if it
 # were not there. A **repository** does that. It loads states by a store, an `apply`, an initial state and the number, which is 1
-# unless you say another.
+# unless you say another. We give it a store that passes all calls on to the real one, and counts.
 #
-# **Predict:** how many events does it read with the number 2, and what is the largest pot?
+# **Predict:** how many events does the repository read with the number 2, and what is the largest pot?
+
 
 # %%
+class Counting:
+    def __init__(self, store):
+        self.store, self.questions, self.events = store, 0, 0
+
+    def get_latest_snapshot(self, aggregate_id):
+        self.questions += 1
+        return self.store.get_latest_snapshot(aggregate_id)
+
+    def get_stream(self, *place):
+        self.questions += 1
+        for event in self.store.get_stream(*place):
+            self.events += 1
+            yield event
+
+
 for version in (1, 2):
-    repository = eventstore.Repository(day.store, mended, EMPTY, schema_version=version)
-    print(f"schema version {version}: largest pot", repository.load(LEDGER)["largest pot"])
+    counting = Counting(day.store)
+    state = eventstore.Repository(counting, mended, EMPTY, schema_version=version).load(LEDGER)
+    print(f"schema version {version}: {counting.events:5,} events read, largest pot", state["largest pot"])
 
 # %% [markdown]
-# With the number 2 it passed the snapshot by and replayed all 2,000 events: slow, and right. Ignored, and not refused: a program that cannot start because of an old cache would turn a cache into
-# a part of the truth, and break the first law.
+# With the number 2 it passed the snapshot by and replayed everything: slow, and right. Ignored, and not refused: a
+# program that cannot start because of an old cache would turn a cache into a part of the truth, and break the first
+# law.
 #
 # ### Exercise 6.3: the repository
 #
@@ -557,26 +575,10 @@ check("6.3", Repository)
 # %% [markdown]
 # ## When it is not worth it
 #
-# So should every stream have snapshots? Most of our streams are hands. This store passes all calls on to the real one, and counts
-# them.
+# So should every stream have snapshots? Most of our streams are hands. We store one of 14 events, with a snapshot at version 10.
 
 
 # %%
-class Counting:
-    def __init__(self, store):
-        self.store, self.questions, self.events = store, 0, 0
-
-    def get_latest_snapshot(self, aggregate_id):
-        self.questions += 1
-        return self.store.get_latest_snapshot(aggregate_id)
-
-    def get_stream(self, *place):
-        self.questions += 1
-        for event in self.store.get_stream(*place):
-            self.events += 1
-            yield event
-
-
 def acted(state, event):
     return state + 1 if event.event_type == "game.action_processed" else state
 
