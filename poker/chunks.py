@@ -8,7 +8,7 @@ from typing import Protocol
 
 import psycopg
 
-from eventstore import DomainEvent, EventStore, PostgresEventStore
+from eventstore import DomainEvent, EventStore, PostgresEventStore, StoreUnavailableError
 from eventstore.database import in_our_words
 from poker import quarantine
 from poker.mapping import MAPPING_VERSION, hand_events, hand_id
@@ -30,6 +30,9 @@ WHERE aggregate_id = ANY (%b) AND version = 1
 # Until the transaction ends, no other import writes to this schema. The lock bears the number of a table of this
 # schema, so that imports into others go on.
 TAKE_TURN = "SELECT pg_advisory_xact_lock('poker_quarantine'::regclass::oid::int, 0)"
+
+# How often a chunk is written that a deadlock has undone.
+MAX_ATTEMPTS = 5
 
 # Hand id and mapping version of hands that are in the store.
 Known = dict[str, object]
@@ -125,6 +128,18 @@ class Postgres:
             return dict(self._connection.execute(KNOWN, (list(hand_ids),), prepare=False).fetchall())
 
     def write(
+        self, events: dict[str, list[DomainEvent]], fine: list[HandText], refused: list[tuple[HandText, str]]
+    ) -> Known:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return self._write(events, fine, refused)
+            except StoreUnavailableError:
+                # A deadlock with somebody else's transaction leaves nothing behind, and the same work may be done again.
+                if self._connection.closed or attempt == MAX_ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt raises or returns")
+
+    def _write(
         self, events: dict[str, list[DomainEvent]], fine: list[HandText], refused: list[tuple[HandText, str]]
     ) -> Known:
         with in_our_words(self._connection), self._connection.transaction():

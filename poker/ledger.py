@@ -116,7 +116,7 @@ class Ledger:
     def enter(self, steps: Sequence[Step]) -> None:
         """Write down what happened, from the posting of the antes to the last card that is shown."""
         for street, operation in steps:
-            if self._dealing and not (isinstance(operation, HoleDealing) and street == self.last_street):
+            if self._dealing and not isinstance(operation, HoleDealing):
                 self._end_dealing()
             self.last_street = street
             self._enter(operation)

@@ -438,7 +438,8 @@ with scratch() as room:
     pots = poker.pots(room.store)
 
 print(f"{summary.added:,} hands, {summary.events_added:,} events")
-pots[["played_at", "players", "street", "showdown", "pot", "uncalled", "pot_bb"]].head(4)
+first = pots.sort_values(["played_at", "source"], ignore_index=True)
+first[["played_at", "players", "street", "showdown", "pot", "uncalled", "pot_bb"]].head(4)
 
 # %% [markdown]
 # `street` is the last street that was dealt. `pot` is what was won: all chips put in, without the uncalled bet. `pot_bb` is the same in big

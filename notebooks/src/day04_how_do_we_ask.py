@@ -763,9 +763,7 @@ check("4.4", pages)
 # package puts a question together.
 
 # %%
-from eventstore import reading
-
-show(reading.query_events)
+show("eventstore.reading.query_events")
 
 # %% [markdown]
 # `CONDITIONS` is a dict like yours, and `DIRECTIONS` a closed set. Its pieces are `sql.SQL`, which psycopg accepts from

@@ -50,7 +50,7 @@ def test_hands_told_in_the_first_version_of_the_events_still_have_a_street(store
     kinds = ("game.created", "game.action_processed", "game.hand_completed")
     actions = example("NT")["actions"]
     flop = [*actions[: actions.index("p1 cbr 5") + 1], "p2 f"]
-    for section, raw in (("shown", example("NT")), ("flop", example("NT", actions=flop))):
+    for section, raw in (("all-in", example("NS")), ("flop", example("NT", actions=flop))):
         told = [event for event in hand_events(HandRecord("s.phhs", section, raw, 0)) if event.event_type in kinds]
         told[-1] = replace(
             told[-1], event_data={key: value for key, value in told[-1].event_data.items() if key != "street"}

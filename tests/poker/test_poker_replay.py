@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from written_hands import BLINDS, BRING_IN, EXAMPLES, example, parsed
+from written_hands import BLINDS, BRING_IN, EXAMPLES, example, parsed, simulated
 
 from poker import HandRefused, replay
 from poker.ledger import DealtHand, HoleCards, Shown
@@ -74,14 +74,15 @@ def test_a_big_blind_ante_is_never_handed_back(trimming: str) -> None:
     assert (played.antes, played.pot, played.uncalled, played.payoffs) == ((0, 2, 0), 7, 4, (-1, -4, 5))
 
 
-def test_a_big_blind_ante_can_be_won_by_a_player_with_fewer_chips() -> None:
+@pytest.mark.parametrize("trimming", ["true", "false"])
+def test_a_big_blind_ante_can_be_won_by_a_player_with_fewer_chips(trimming: str) -> None:
     played = replay(
         parsed(
             [1, 50, 50],
             f"d dh p1 AsAh, d dh p2 QsQh, d dh p3 3s3h, p3 cc, p2 cc, {FLOP}, p2 cc, p3 cc, {TURN}, p2 cc, p3 cc,"
             f"{RIVER}, p2 cc, p3 cc, p1 sm AsAh, p2 sm QsQh, p3 sm 3s3h",
             antes=[0, 2, 0],
-            ante_trimming_status="false",
+            ante_trimming_status=trimming,
         )
     )
     # One chip from each, and the ante: 1 + 1 + 1 + 2. The side pot of 2 is between the other two.
@@ -571,9 +572,11 @@ def test_who_opens_with_an_unknown_card_is_for_the_record_to_tell() -> None:
             stud(actions)
     with pytest.raises(HandRefused, match="a card that lies open is unknown"):
         stud("p2 pb, p3 f, p1 cc, d dh p1 8d, d dh p2 ??, p2 cc, p1 cbr 2, p2 f")
-    dealt = "d dh p1 ????4c, d dh p2 ????5c, d dh p3 ????9c"
+    dealt = "d dh p1 ????4c, d dh p2 ????5c, d dh p3 ??????"
     with pytest.raises(HandRefused, match=r"action 4 \(p2 pb\)"):
         stud("p2 pb, p3 f, p1 f")
+    with pytest.raises(HandRefused, match=r"action 5 \(p3 f\)"):
+        stud("p1 pb, p3 f, p2 f")
 
 
 def test_an_uncalled_bring_in_goes_back() -> None:
@@ -639,6 +642,8 @@ def test_players_who_are_all_in_still_draw() -> None:
 def test_the_winner_may_show_after_everybody_folded() -> None:
     played = replay(parsed([50, 50], "d dh p1 AsKs, d dh p2 ????, p2 f, p1 sm AsKs"))
     assert (played.showdown, played.winners, played.facts[-1]) == (False, (0,), Shown(0, ("As", "Ks")))
+    later = replay(parsed([50, 50], f"d dh p1 AsKs, d dh p2 ????, p2 cc, p1 cc, {FLOP}, p1 cc, p2 f, p1 sm AsKs"))
+    assert (later.street, later.facts[-1]) == ("flop", Shown(0, ("As", "Ks")))
 
 
 def test_a_board_that_is_run_twice_cannot_be_counted_and_is_refused() -> None:
@@ -650,3 +655,32 @@ def test_a_board_that_is_run_twice_cannot_be_counted_and_is_refused() -> None:
 def test_cards_dealt_one_by_one_are_one_deal() -> None:
     played = replay(parsed([50, 50], "d dh p1 As, d dh p2 Kd, d dh p1 Ad, d dh p2 Ks, p2 f"))
     assert played.facts[0] == HoleCards("preflop", (DealtHand(0, ("As", "Ad"), ()), DealtHand(1, ("Kd", "Ks"), ())))
+
+
+def test_a_card_that_was_dealt_after_a_player_had_shown_stays_unknown() -> None:
+    actions = example("F7S/8")["actions"]
+    assert replay(example("F7S/8", actions=actions)).winners == (0, 1)
+    hidden = [*actions[:-2], f"p1 sm {'??' * 7}", actions[-1]]
+    played = replay(example("F7S/8", actions=hidden))
+    assert (played.showdown, played.winners, played.payoffs) == (True, None, None)
+
+
+def test_cards_that_somebody_holds_are_not_dealt_again_even_after_the_deck_has_run_out() -> None:
+    found = 0
+    for seed in range(200):
+        raw, _ = simulated(seed, "F2L3D")
+        deals = [place for place, action in enumerate(raw["actions"]) if action.startswith("d dh")]
+        cards = "".join(raw["actions"][place].split()[3] for place in deals)
+        if len(cards) // 2 <= 52:
+            continue
+        # One card of those that were turned over at showdown is given to another player as the last card.
+        *_, last = deals
+        shows = [action.split() for action in raw["actions"] if " sm " in action]
+        dealee = raw["actions"][last].split()[2]
+        others = [words[2] for words in shows if words[0] != dealee]
+        if others:
+            raw["actions"][last] = raw["actions"][last][:-2] + others[0][-2:]
+            with pytest.raises(HandRefused, match="has been seen before"):
+                replay(raw)
+            found += 1
+    assert found
