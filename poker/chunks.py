@@ -134,7 +134,7 @@ class Postgres:
             try:
                 return self._write(events, fine, refused)
             except StoreUnavailableError:
-                # A deadlock with somebody else's transaction leaves nothing behind, and the same work may be done again.
+                # A deadlock with another transaction leaves nothing behind, and the same work may be done again.
                 if self._connection.closed or attempt == MAX_ATTEMPTS:
                     raise
         raise AssertionError("the last attempt raises or returns")

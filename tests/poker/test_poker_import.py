@@ -369,7 +369,7 @@ def test_a_chunk_that_a_deadlock_has_undone_is_written_again(store: PostgresEven
         with rival.transaction():
             rival.execute("SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(32, 63) AS bucket")
             importing = threads.submit(import_hands, store, tmp_path)
-            wait_until(lambda: watcher.execute(WAITING).fetchone(), "the import to wait for a lock")
+            wait_until(lambda: watcher.execute(WAITING).rowcount, "the import to wait for a lock")
             rival.execute("SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(0, 31) AS bucket")
         assert importing.result(PATIENCE).added == 60
     assert count_events(store) == 60 * EACH
