@@ -11,6 +11,8 @@ from waiting import wait_until
 
 from eventstore.embedded import Cluster
 
+WAITS_FOR = "SELECT wait_event FROM pg_stat_activity WHERE pid = %s"
+
 
 def kill(cluster: Cluster) -> None:
     """`kill -9` of every process of a server at one moment, as when the machine loses its power.
@@ -65,12 +67,23 @@ class DurableServer:
     def stop_the_wal_writer(self) -> None:
         """Let nothing but a commit itself bring that commit to disk.
 
-        The WAL writer does it too, a fraction of a second later. That would hide a commit that did not wait.
+        The WAL writer does it too, a fraction of a second later. That would hide a commit that did not wait. It is
+        stopped while it sleeps: stopped at work, it would keep its lock on the WAL, and every commit would wait for it.
         """
         with self.connect() as connection:
             found = connection.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'").fetchone()
-        assert found
-        psutil.Process(found[0]).suspend()
+            assert found
+            wal_writer = psutil.Process(found[0])
+
+            def stopped_asleep() -> bool:
+                wal_writer.suspend()
+                wait_until(lambda: wal_writer.status() == psutil.STATUS_STOPPED, "the WAL writer to stop")
+                if connection.execute(WAITS_FOR, found).fetchone() == ("WalWriterMain",):
+                    return True
+                wal_writer.resume()
+                return False
+
+            wait_until(stopped_asleep, "the WAL writer to sleep")
 
     def remove(self) -> None:
         """Stop it, and delete its data."""
