@@ -13,6 +13,7 @@ from typing import Self
 from uuid import UUID
 
 from eventstore import payload
+from eventstore.bus import EventBus, check_bus
 from eventstore.errors import VersionConflictError
 from eventstore.events import (
     MAX_VERSION,
@@ -35,9 +36,17 @@ from eventstore.store import (
 
 
 class InMemoryEventStore:
-    """An `EventStore` that forgets everything when the process ends. Safe to use from several threads."""
+    """An `EventStore` that forgets everything when the process ends. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        bus: where each event is published after it was stored; see `EventBus`.
+
+    Raises:
+        InvalidEventError: the bus is no `EventBus`.
+    """
+
+    def __init__(self, bus: EventBus | None = None) -> None:
+        self._bus = check_bus(bus)
         self._log: list[DomainEvent] = []
         self._by_id: dict[UUID, DomainEvent] = {}
         self._streams: dict[str, list[DomainEvent]] = {}
@@ -52,15 +61,11 @@ class InMemoryEventStore:
         """See `EventStore.append_many`."""
         batch = take_batch(events)
         with self._lock:
-            known = known_batch(batch, self._by_id)
-            firsts = first_versions(batch)
-            if known:
-                return [_copy(event) for event in known]
-            for aggregate_id, first in firsts.items():
-                latest = len(self._streams.get(aggregate_id, []))
-                if first != latest + 1:
-                    raise VersionConflictError(aggregate_id, first, latest)
-            return [_copy(self._write(event)) for event in batch]
+            stored = [_copy(event) for event in self._known_or_written(batch)]
+        # Without the lock: a handler may append.
+        if self._bus is not None:
+            self._bus.publish(*stored)
+        return stored
 
     def get_by_aggregate(
         self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
@@ -144,6 +149,17 @@ class InMemoryEventStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _known_or_written(self, batch: list[DomainEvent]) -> list[DomainEvent]:
+        known = known_batch(batch, self._by_id)
+        firsts = first_versions(batch)
+        if known:
+            return known
+        for aggregate_id, first in firsts.items():
+            latest = len(self._streams.get(aggregate_id, []))
+            if first != latest + 1:
+                raise VersionConflictError(aggregate_id, first, latest)
+        return [self._write(event) for event in batch]
 
     def _write(self, event: DomainEvent) -> DomainEvent:
         stored = event.as_stored(len(self._log) + 1, utc_now())

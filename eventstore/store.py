@@ -27,6 +27,9 @@ class EventStore(Protocol):
         the answer may send it again, and gets the event as it was first stored. Content is everything but the
         timestamp, compared as jsonb compares: 1 equals 1.0, but not true.
 
+        A store that has a bus publishes the event once it is stored, before it returns. What becomes of that reaches
+        the caller in no way: the event is stored. A repeat is published again; see `EventBus`.
+
         Args:
             event: its `version` must be the latest version of its aggregate + 1.
 
@@ -41,7 +44,7 @@ class EventStore(Protocol):
         ...
 
     def append_many(self, events: Iterable[DomainEvent]) -> list[DomainEvent]:
-        """Write several events, of one or more aggregates, all or nothing.
+        """Write several events, of one or more aggregates, all or nothing. Published as by `append`, in this order.
 
         Args:
             events: in the order in which they shall stand in the log; the versions of each aggregate must go on from
