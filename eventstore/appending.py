@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.rows import tuple_row
 
 from eventstore.errors import EventStoreError, InvalidEventError, VersionConflictError
 from eventstore.events import DomainEvent
 from eventstore.reading import event_from, rows
 from eventstore.store import first_versions, known_batch
+
+if TYPE_CHECKING:
+    from eventstore.projection import Projection
 
 # How often an append is tried whose conflict has vanished when we look. Two attempts are the most that 32 writers of
 # one stream ever needed.
@@ -104,13 +110,25 @@ LEFT JOIN {schema}.domain_events AS stored ON stored.id = sent.id
 """
 
 
+# For the projections of a store, which name their tables plainly, on a connection that may look elsewhere first: among
+# temporary tables, too, unless these are named as the last place to look.
+LOOK_HERE = "SELECT current_setting('search_path'), set_config('search_path', quote_ident(%b) || ', pg_temp', true)"
+LOOK_THERE_AGAIN = "SELECT set_config('search_path', %b, true)"
+
+
 class Appending:
     """Appends events to the log of one schema.
 
     The statements name the schema, because they also run on connections of callers, which may look elsewhere first.
+
+    Args:
+        schema: the schema of the log.
+        inline: the projections that change with the log, in this order.
     """
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, inline: Sequence[Projection] = ()) -> None:
+        self._schema = schema
+        self._inline = [(projection, projection.wanted_types()) for projection in inline]
         # A percent sign in the name would look like a parameter to the driver.
         name = sql.SQL(sql.Identifier(schema).as_string().replace("%", "%%"))
         self._append_one, self._append_many, self._look_back = (
@@ -127,6 +145,20 @@ class Appending:
             batch: one event or more.
             joined: whether the open transaction is a caller's, and has to stay usable.
         """
+        if not self._inline:
+            return self._append(connection, batch, joined)
+        # What the projections write stands and falls with the events: in a transaction, or in a caller's savepoint.
+        elsewhere = partial(_as_in_the_store, connection, self._schema) if joined else nullcontext
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                with connection.transaction(), elsewhere():
+                    return self._append(connection, batch, joined=True)
+            except DeadlockDetected:  # two appends have changed the same rows of a projection in opposite orders
+                if joined:
+                    raise
+        raise EventStoreError(f"gave up after {MAX_ATTEMPTS} deadlocks between projections: append again")
+
+    def _append(self, connection: psycopg.Connection, batch: list[DomainEvent], joined: bool) -> list[DomainEvent]:
         attempt, savepoint = (_attempt_within_savepoint, connection.transaction) if joined else (_attempt, nullcontext)
         try:
             firsts = first_versions(batch)
@@ -143,15 +175,26 @@ class Appending:
         for _ in range(MAX_ATTEMPTS):
             written = attempt(connection, statement, parameters)
             if written:
-                return [
+                stored = [
                     event.as_stored(number, moment.astimezone(UTC))
                     for event, (number, moment) in zip(batch, written, strict=True)
                 ]
+                self._project(connection, stored)  # here, and not for a batch that was stored before
+                return stored
             with savepoint():
                 stored = self._why_not(connection, batch, firsts)
             if stored:
                 return stored
         raise EventStoreError(f"gave up after {MAX_ATTEMPTS} attempts to append to {', '.join(firsts)}: append again")
+
+    def _project(self, connection: psycopg.Connection, events: list[DomainEvent]) -> None:
+        """Apply new events to the inline projections, one event after the other."""
+        for event in events:
+            for projection, types in self._inline:
+                if types is None or event.event_type in types:
+                    # A copy, because a payload can be changed, and others shall see what was stored.
+                    own = event.as_stored(event.sequence_number, event.recorded_at)
+                    hand_over(projection.apply, own, connection)
 
     def _why_not(
         self, connection: psycopg.Connection, batch: list[DomainEvent], firsts: dict[str, int]
@@ -180,6 +223,35 @@ class Appending:
             if first != latest[aggregate_id] + 1:
                 raise VersionConflictError(aggregate_id, first, latest[aggregate_id])
         return []
+
+
+@contextmanager
+def _as_in_the_store(connection: psycopg.Connection, schema: str) -> Iterator[None]:
+    """Let a caller's connection find the tables, and give the rows, as one of the store's does."""
+    factory = connection.row_factory
+    [(path, _)] = rows(connection, LOOK_HERE, (schema,))
+    connection.row_factory = tuple_row
+    try:
+        yield
+    finally:
+        connection.row_factory = factory
+    rows(connection, LOOK_THERE_AGAIN, (path,))  # after an error, the end of the savepoint does it
+
+
+def hand_over(
+    handler: Callable[[DomainEvent, psycopg.Connection], object], event: DomainEvent, connection: psycopg.Connection
+) -> None:
+    """Call a handler in an open transaction, which it must leave open and sound.
+
+    Raises:
+        RuntimeError: it has ended the transaction, or the transaction has failed and it hides that.
+    """
+    try:
+        handler(event, connection)
+    except psycopg.Rollback as error:  # which would end the transaction in silence
+        raise RuntimeError("the handler has asked for a rollback: raise another error instead") from error
+    if connection.info.transaction_status is not TransactionStatus.INTRANS:
+        raise RuntimeError("the handler has ended the transaction, or has hidden an error that spoiled it")
 
 
 def _attempt(connection: psycopg.Connection, statement: str, parameters: list[object]) -> list[tuple[Any, ...]]:

@@ -363,12 +363,13 @@ def check_schema(connection: psycopg.Connection, schema: str) -> list[str]:
             ) from None
         _look_into(connection, scratch)
         connection.execute(MAKE_LEDGER)
-        for file in sql_files():
+        files = sql_files() + tuple(file for file in sql_files("notify") if file.name in applied)
+        for file in files:
             connection.execute(file.text)
         wanted = _describe(connection, scratch)
     if not found:
         return [f"the event store is not installed in schema {schema!r}"]
-    outdated = [file.name for file in sql_files() if applied.get(file.name) != file.checksum]
+    outdated = [file.name for file in files if applied.get(file.name) != file.checksum]
     return _differences(wanted, found) + [f"the ledger does not name the present text of {name}" for name in outdated]
 
 

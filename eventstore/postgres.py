@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 from psycopg.errors import ForeignKeyViolation
 
 from eventstore import reading
 from eventstore.appending import Appending, open_read_committed, refuse_unfit_to_join
+from eventstore.bus import EventBus, check_bus
 from eventstore.database import Connections, in_our_words, install
+from eventstore.errors import InvalidEventError
 from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot, check_count, check_name
 from eventstore.reading import event_from, rows
 from eventstore.store import (
@@ -23,46 +25,78 @@ from eventstore.store import (
     take_batch,
 )
 
+if TYPE_CHECKING:
+    from eventstore.projection import Projection
+
 # A stream is read page by page: enough for a hand of poker at first, then more, as long as the events are small.
 FIRST_PAGE = 32
 LARGEST_PAGE = 1_000
 PAGE_BYTES = 4_000_000
 
 
-def connect(url: str | None = None, *, schema: str = "public") -> PostgresEventStore:
+def connect(
+    url: str | None = None,
+    *,
+    schema: str = "public",
+    bus: EventBus | None = None,
+    inline: Sequence[Projection] = (),
+) -> PostgresEventStore:
     """Open the store: find or start a server, install the schema, and keep a few connections.
 
     Args:
         url: a PostgreSQL URL; None means `EVENTSTORE_URL`, and where that is not set, a private server that is
             started on this machine if it is not running yet.
         schema: the PostgreSQL schema that holds the tables; it is made if it does not exist.
+        bus: where each event is published after it was committed; see `EventBus`.
+        inline: projections that each append changes in its own transaction; those that are not there yet are built
+            from the log. Appends by stores that were connected without them do not change them.
 
     Returns:
         The store. Close it with `close()`, or use it in a `with` statement.
 
     Raises:
+        InvalidEventError: the bus is no `EventBus`, or what stands in `inline` is no list of `Projection` objects.
         StoreUnavailableError: no server can be reached or started.
         SchemaError: the schema is of another version, or this role may not create it.
     """
+    check_bus(bus)
+    inline = _check_inline(inline)
     connections = Connections(url, schema)
     try:
         connections.run(lambda connection: install(connection, schema))
+        store = PostgresEventStore(connections, bus, inline)
+        for projection in inline:
+            projection.begin_inline(store)
     except BaseException:
         connections.close()
         raise
-    return PostgresEventStore(connections)
+    return store
+
+
+def _check_inline(inline: object) -> tuple[Projection, ...]:
+    if isinstance(inline, str) or not isinstance(inline, Iterable):
+        raise InvalidEventError("inline", f"is {type(inline).__name__}", "pass a list of projections")
+    projections = tuple(inline)
+    for projection in projections:
+        if isinstance(projection, type) or not hasattr(projection, "begin_inline"):
+            raise InvalidEventError("inline", f"holds {projection!r}", "pass objects of your own Projection")
+    return projections
 
 
 class PostgresEventStore:
     """An `EventStore` whose events survive the process, the crash of the server, and the night. Made by `connect`.
 
     Safe to use from several threads. After a fork, the child opens connections of its own. It can be pickled, to be
-    used in another process; the pickle holds the URL that was given to `connect`, with its password.
+    used in another process; the pickle holds the URL that was given to `connect`, with its password, the inline
+    projections, and no bus: handlers live in one process.
     """
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(
+        self, connections: Connections, bus: EventBus | None = None, inline: tuple[Projection, ...] = ()
+    ) -> None:
         self._connections = connections
-        self._appending = Appending(connections.schema)
+        self._bus, self._inline = bus, inline
+        self._appending = Appending(connections.schema, inline)
 
     @property
     def schema(self) -> str:
@@ -92,6 +126,7 @@ class PostgresEventStore:
                 A batch over several streams keeps one of 64 locks for each of them until the transaction ends: others
                 may have to wait for these streams and some more, and two transactions with several batches may meet in
                 a deadlock. Then roll back, and run the whole transaction again.
+                Nothing is published: do that yourself, once you have committed.
 
         Raises:
             InvalidEventError: the connection is idle in autocommit mode, in a failed transaction, above READ
@@ -99,7 +134,10 @@ class PostgresEventStore:
         """
         batch = take_batch(events)
         if connection is None:
-            return self._connections.run(lambda own: self._appending.append(own, batch)) if batch else []
+            stored = self._connections.run(lambda own: self._appending.append(own, batch)) if batch else []
+            if self._bus is not None:
+                self._bus.publish(*stored)
+            return stored
         refuse_unfit_to_join(connection)
         with in_our_words(connection):
             open_read_committed(connection)
@@ -200,6 +238,9 @@ class PostgresEventStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Connections, None, tuple[Projection, ...]]]:
+        return type(self), (self._connections, None, self._inline)
 
     def _pages(self, aggregate_id: str, first: int, last: int) -> Iterator[DomainEvent]:
         size = FIRST_PAGE

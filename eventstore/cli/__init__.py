@@ -10,7 +10,9 @@ import sys
 import typer
 
 from eventstore.cli import events, server
+from eventstore.cli.following import subscriptions
 from eventstore.cli.printing import print_error
+from eventstore.cli.rolling_up import roll_up
 from eventstore.cli.tail import tail
 from eventstore.errors import EventStoreError
 
@@ -25,7 +27,9 @@ app = typer.Typer(
     # What is not an error of ours is a bug, and then a plain traceback helps most.
     pretty_exceptions_enable=False,
 )
-for about_events in (events.append, events.stream, events.query, tail, events.stats, events.check_schema):
+ABOUT_EVENTS = (events.append, events.stream, events.query, tail, events.stats)
+ABOUT_THE_LOG = (roll_up, subscriptions, events.check_schema)
+for about_events in (*ABOUT_EVENTS, *ABOUT_THE_LOG):
     app.command(rich_help_panel="Events")(about_events)
 for about_server in (server.up, server.down, server.status, server.url):
     app.command(rich_help_panel="The private PostgreSQL")(about_server)

@@ -15,7 +15,7 @@ from eventstore.database import in_our_words
 from eventstore.errors import StoreUnavailableError
 from eventstore.events import DomainEvent, EventQueryFilter
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import event_from
+from eventstore.reading import HAS_NO_MARK, event_from
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
 
@@ -27,11 +27,6 @@ FROM domain_events
 WHERE sequence_number <= %s AND (%s::text[] IS NULL OR event_type = ANY (%s::text[]))
 ORDER BY sequence_number DESC
 LIMIT %s
-"""
-
-# Where the mark stays 0 for ever, see `sql/100_order.sql`.
-HAS_NO_MARK = """
-SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'domain_events'::regclass)
 """
 
 

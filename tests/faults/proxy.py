@@ -13,6 +13,7 @@ class _Link:
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.swallows_answers = False
+        self.swallows_everything = False
         self._client, self._server = client, server
         threading.Thread(target=self._pump, args=(client, server), daemon=True).start()
         threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
@@ -26,9 +27,10 @@ class _Link:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
-                if not (self.swallows_answers and source is self._server):
+                if not (self.swallows_everything or (self.swallows_answers and source is self._server)):
                     target.sendall(data)
-        self.cut()  # who hangs up on one side hangs up on the other
+        if not self.swallows_everything:
+            self.cut()  # who hangs up on one side hangs up on the other
 
 
 class Proxy:
@@ -48,6 +50,11 @@ class Proxy:
     def swallow_answers(self) -> None:
         """From now on nothing that the server says on the newest connection reaches the client."""
         self._links[-1].swallows_answers = True
+
+    def swallow_everything(self) -> None:
+        """From now on nothing gets through on the present connections, and neither end is told, not even of an end."""
+        for link in self._links:
+            link.swallows_everything = True
 
     def cut(self) -> None:
         """Cut the present connections. New ones may be made."""

@@ -44,6 +44,8 @@ def test_on_a_replica_the_mark_promises_nothing(tmp_path: Path) -> None:
             assert store.high_water_mark() == 0
             with pytest.raises(eventstore.StoreUnavailableError, match="standby"):
                 store.append(event("another hand"))
+            with pytest.raises(eventstore.StoreUnavailableError, match="standby"):
+                eventstore.Subscription(store, "follower", lambda event, connection: None)
     finally:
         cluster.remove()
 
@@ -82,6 +84,10 @@ def test_where_logical_replication_brings_the_events_the_mark_promises_nothing(t
                 wait_until(lambda: subscriber.get_event_count() == 1, "the event of the fast writer")
                 assert subscriber.get_by_aggregate("fast") == [fast]
                 assert (publisher.high_water_mark(), subscriber.high_water_mark()) == (0, 0)
+                follower = eventstore.Subscription(subscriber, "follower", lambda event, connection: None)
+                for call in (follower.catch_up, follower.run):
+                    with pytest.raises(eventstore.EventStoreError, match="follow the server that is written to"):
+                        call()
             wait_until(lambda: subscriber.get_event_count() == 2, "the event of the slow writer")
             assert subscriber.get_by_aggregate("slow") == [slow]
             assert (publisher.high_water_mark(), subscriber.high_water_mark()) == (fast.sequence_number, 0)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 
 import pytest
 from psycopg import sql
+from waiting import PATIENCE, wait_until
 from watching import Watched
 
 import eventstore
-from eventstore import DomainEvent, PostgresEventStore
+from eventstore import DomainEvent, PostgresEventStore, Subscription
 
 BY_ID = "domain_events_pkey"
 BY_STREAM = "domain_events_aggregate_version_key"
@@ -123,3 +125,29 @@ def test_a_session_that_began_when_the_log_was_small(watched: Watched, store: Po
     watched.plans.clear()
     case.call(small, stored)
     assert_goes_by_index(watched, case.indexes)
+
+
+@pytest.mark.parametrize("event_types", [None, ["bet", "fold"]])
+def test_a_follower_that_began_when_the_log_was_small(
+    watched: Watched, store: PostgresEventStore, event_types: list[str] | None
+) -> None:
+    """It keeps its connection, and goes through all that has come in one go."""
+    subscription = Subscription(PostgresEventStore(watched), "follower", lambda event, connection: None, event_types)
+
+    def has_come_to(number: int) -> bool:
+        return subscription.status().position >= number
+
+    with ThreadPoolExecutor(1) as thread:
+        run = thread.submit(subscription.run)
+        for _ in range(REPEATS):
+            number = store.append(new_event()).sequence_number or 0
+            wait_until(lambda: has_come_to(number), "the follower")  # noqa: B023
+        watched.plans.clear()
+        with store.connection() as connection:
+            connection.execute(sql.SQL(GROW).format(sql.Identifier(watched.schema)))
+        wait_until(lambda: has_come_to(store.high_water_mark()), "the follower to catch up")
+        subscription.stop()
+        run.result(PATIENCE)
+    reads = [plan for plan in watched.plans if "event_data" in plan.text]
+    assert reads
+    assert [plan for plan in reads if plan.scans_of("domain_events")] == []

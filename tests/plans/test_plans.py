@@ -17,7 +17,7 @@ from psycopg import sql
 from watching import Plan, Watched
 
 import eventstore
-from eventstore import DomainEvent, EventQueryFilter, EventSnapshot, PostgresEventStore
+from eventstore import DomainEvent, EventQueryFilter, EventSnapshot, PostgresEventStore, Subscription
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -294,3 +294,36 @@ def test_each_index_earns_its_place(watched: Watched) -> None:
     used = set().union(*(case.indexes for case in CALLS)) | {question.index for question in QUESTIONS}
     assert used - {SNAPSHOTS_KEY} == all_indexes
     assert len(all_indexes) == 8
+
+
+OF_OTHERS = "INSERT INTO event_subscriptions (name) SELECT 'other ' || n FROM generate_series(1, 2000) AS n"
+
+
+@pytest.mark.parametrize("watched", ["auto"], indirect=True)
+@pytest.mark.parametrize(
+    ("event_types", "indexes", "sorted_by"),
+    [
+        (None, {BY_NUMBER}, []),
+        (["game.disputed"], {BY_NUMBER, BY_TYPE}, [["domain_events.sequence_number"]]),
+        (["game.created", "game.abandoned"], {BY_NUMBER, BY_TYPE}, [["domain_events.sequence_number"]]),
+        (["nothing.of.the.kind"], {BY_NUMBER, BY_TYPE}, [["domain_events.sequence_number"]]),
+    ],
+)
+def test_a_follower_goes_by_its_index(
+    watched: Watched, event_types: list[str] | None, indexes: set[str], sorted_by: list[list[str]]
+) -> None:
+    """Where several types come together, what was found is sorted; one type after the other it is in order already."""
+    store = PostgresEventStore(watched)
+    subscription = Subscription(store, f"follower {uuid4()}", lambda event, connection: None, event_types)
+    with store.connection() as connection:
+        connection.execute(OF_OTHERS + " ON CONFLICT DO NOTHING")
+        connection.execute("ANALYZE event_subscriptions")
+    if event_types is None:
+        subscription.reset(store.high_water_mark() - 10_000)
+    watched.plans.clear()
+    subscription.catch_up()
+    used = set().union(*(plan.indexes() for plan in watched.plans))
+    assert used == indexes | {"event_subscriptions_pkey"}, watched.plans
+    for plan in watched.plans:
+        assert plan.scans_of("domain_events") == plan.scans_of("event_subscriptions") == [], plan
+        assert plan.sorts_of("domain_events") in ([], sorted_by), plan

@@ -19,17 +19,21 @@ WRITERS = 8
 PATIENCE = 60.0
 
 _days: dict[Promise, int | None] = {}
+_not_in_memory: set[Promise] = set()
 
 
-def promise(*, day: int | None) -> Callable[[Promise], Promise]:
+def promise(*, day: int | None, in_memory: bool = True) -> Callable[[Promise], Promise]:
     """Put a function on the list of promises.
 
     Args:
         day: from which day on the learner's store keeps it; None for what only the reference promises.
+        in_memory: whether a store in memory keeps it, too.
     """
 
     def enlist(function: Promise) -> Promise:
         _days[function] = day
+        if not in_memory:
+            _not_in_memory.add(function)
         return function
 
     return enlist
@@ -47,6 +51,11 @@ def promises(up_to_day: int | None = None) -> list[Promise]:
 def day_of(function: Promise) -> int | None:
     """The day from which on a learner's store keeps a promise; None for what only the reference promises."""
     return _days[function]
+
+
+def is_kept_in_memory(function: Promise) -> bool:
+    """Whether a store in memory keeps a promise, too."""
+    return function not in _not_in_memory
 
 
 def event(names: Any, version: int = 1, aggregate_id: str = "hand-1", **fields: Any) -> Any:
