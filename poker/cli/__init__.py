@@ -5,10 +5,13 @@ from __future__ import annotations
 import typer
 
 from poker.cli.fetching import fetch_command
+from poker.cli.following import follow_command
 from poker.cli.importing import import_command
+from poker.cli.leaders import leaders_command
 from poker.cli.playing import play_command
 from poker.cli.pots import pots_command
 from poker.cli.quarantine import quarantine_command
+from poker.cli.rebuilding import rebuild_command
 from poker.cli.simulating import simulate_command
 
 app = typer.Typer(
@@ -18,8 +21,11 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # they would show the password of a URL
 )
 app.command("fetch")(fetch_command)
+app.command("follow")(follow_command)
 app.command("import")(import_command)
+app.command("leaders")(leaders_command)
 app.command("play")(play_command)
 app.command("pots")(pots_command)
 app.command("quarantine")(quarantine_command)
+app.command("rebuild")(rebuild_command)
 app.command("simulate")(simulate_command)
