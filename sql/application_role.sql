@@ -4,7 +4,7 @@
 --   python -m eventstore psql -v role=dealer -v schema=public -f sql/application_role.sql
 --
 -- A role that does not exist is made, and may not log in yet: ALTER ROLE dealer LOGIN PASSWORD '...'.
--- It may read everything, append events, and keep snapshots. It may not change or remove an event, give an event a
+-- It may read everything, append events, keep snapshots, and follow the log. It may not change or remove an event, give an event a
 -- number or a time of recording, draw numbers, or create anything.
 
 \set ON_ERROR_STOP on
@@ -24,21 +24,24 @@ BEGIN;
 
 -- Away with what an older version of this script, or somebody in a hurry, has given.
 REVOKE ALL ON
-    :"schema".domain_events, :"schema".event_snapshots, :"schema".eventstore_schema,
-    :"schema".recent_events, :"schema".event_statistics, :"schema".domain_events_sequence_number_seq
+    :"schema".domain_events, :"schema".event_snapshots, :"schema".event_subscriptions, :"schema".event_dead_letters,
+    :"schema".event_totals, :"schema".event_total_aggregates, :"schema".eventstore_schema,
+    :"schema".recent_events, :"schema".event_statistics, :"schema".subscription_status,
+    :"schema".domain_events_sequence_number_seq
 FROM :"role";
 
 GRANT USAGE ON SCHEMA :"schema" TO :"role";
 GRANT SELECT ON
-    :"schema".domain_events, :"schema".event_snapshots, :"schema".eventstore_schema,
-    :"schema".recent_events, :"schema".event_statistics
+    :"schema".domain_events, :"schema".event_snapshots, :"schema".event_subscriptions, :"schema".event_dead_letters,
+    :"schema".eventstore_schema, :"schema".recent_events, :"schema".event_statistics, :"schema".subscription_status
 TO :"role";
 -- To see which number was drawn last, which the trigger in 100_order.sql does for whoever appends; not to draw one.
 GRANT SELECT ON SEQUENCE :"schema".domain_events_sequence_number_seq TO :"role";
 -- Everybody may run a function, unless the owner of the database has decided otherwise.
 GRANT EXECUTE ON FUNCTION
     :"schema".high_water_mark(), :"schema".get_event_stream(text, int, int),
-    :"schema".create_snapshot(text, int, jsonb, int), :"schema".get_latest_snapshot(text)
+    :"schema".create_snapshot(text, int, jsonb, int), :"schema".get_latest_snapshot(text),
+    :"schema".roll_up_event_statistics(int)
 TO :"role";
 
 -- All columns but the two that the server fills in. That holds for COPY as well.
@@ -47,7 +50,9 @@ GRANT INSERT (
     causation_id, correlation_id, user_id
 ) ON :"schema".domain_events TO :"role";
 
-GRANT INSERT, UPDATE, DELETE ON :"schema".event_snapshots TO :"role";
+GRANT INSERT, UPDATE, DELETE ON
+    :"schema".event_snapshots, :"schema".event_subscriptions, :"schema".event_dead_letters
+TO :"role";
 
 -- What the role has through another role, through PUBLIC, as the owner or as superuser cannot be taken away here.
 SELECT

@@ -434,6 +434,15 @@ def test_stats_fit_the_terminal(store: eventstore.PostgresEventStore, schema: st
     assert re.match("漢{5,} ?… +1 ", lines[2])
 
 
+def test_roll_up_says_how_many_events_it_has_moved(store: eventstore.PostgresEventStore, run: Run) -> None:
+    store.append_many([event(version=version) for version in range(1, 4)])
+    before = run("stats", "--json").stdout
+    assert [run("roll-up").stdout for _ in range(2)] == ["3 events rolled up\n", "0 events rolled up\n"]
+    assert run("stats", "--json").stdout == before
+    with store.connection() as connection:
+        assert connection.execute("SELECT event_count FROM event_totals").fetchall() == [(3,)]
+
+
 @needs_a_terminal
 def test_a_person_is_told_that_there_is_nothing(store: eventstore.PostgresEventStore, schema: str, run: Run) -> None:
     for command in (["stream", "nope"], ["query"], ["tail"]):
@@ -593,3 +602,32 @@ def test_follow_leaves_a_server_alone_that_was_stopped_or_is_a_standby(tmp_path:
         done = finish(process)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("error: this server is a standby or a subscriber")
+
+
+HEADER = ["name", "position", "lag", "state", "put", "aside", "attempts", "moved", "(UTC)"]
+
+
+def test_subscriptions_are_listed_with_their_lag_and_state(store: eventstore.PostgresEventStore, run: Run) -> None:
+    def fail(event: DomainEvent, connection: psycopg.Connection) -> None:
+        raise ValueError("no more chips")
+
+    assert run("subscriptions").stdout.split() == HEADER
+    assert run("subscriptions", "--json").stdout == ""
+    store.append_many([event(version=version) for version in range(1, 4)])
+    failing = eventstore.Subscription(store, "mail\x1b[1m", fail, attempts=1)
+    failing.catch_up()
+    eventstore.Subscription(store, "leaders", lambda event, connection: None).pause()
+
+    lines = [json.loads(line) for line in run("subscriptions", "--json").stdout.splitlines()]
+    moved = [datetime.fromisoformat(line.pop("moved_at")) for line in lines]
+    assert all(moment.tzinfo is not None for moment in moved)
+    names = ("name", "position", "lag", "state", "attempts", "error", "dead_letters")
+    assert lines == [
+        dict(zip(names, ("leaders", 0, 3, "paused", 0, None, 0), strict=True)),
+        dict(zip(names, ("mail\x1b[1m", 3, 0, "stopped", 0, None, 3), strict=True)),
+    ]
+    table = [line.split() for line in run("subscriptions").stdout.splitlines()]
+    assert [row[:6] for row in table[1:]] == [
+        ["leaders", "0", "3", "paused", "0", "0"],
+        [r"mail\x1b[1m", "3", "0", "stopped", "3", "0"],
+    ]

@@ -109,7 +109,10 @@ DAMAGE = [
         ["trigger mine of domain_events is not part of the store"],
     ),
     ("CREATE RULE mine AS ON INSERT TO domain_events DO INSTEAD NOTHING", ["rule mine of domain_events is not part"]),
-    ("DROP FUNCTION high_water_mark", ["function high_water_mark() is missing"]),
+    (
+        "DROP FUNCTION high_water_mark CASCADE",
+        ["function high_water_mark() is missing", "function roll_up_event_statistics(integer) is missing"],
+    ),
     ("ALTER FUNCTION get_latest_snapshot VOLATILE", ["function get_latest_snapshot(text) was changed"]),
     (
         "CREATE OR REPLACE FUNCTION publish_floor() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
@@ -200,3 +203,17 @@ def test_a_role_that_may_not_make_a_schema_is_told_so(
         pytest.raises(eventstore.SchemaError, match="grant CREATE on the database"),
     ):
         check_schema(connection, schema)
+
+
+def test_the_optional_trigger_is_checked_where_it_was_wanted(store: eventstore.PostgresEventStore, schema: str) -> None:
+    with store.connection() as connection:
+        assert check_schema(connection, schema) == []
+        eventstore.Subscription(store, "one", lambda event, connection: None, listen=True)
+        assert check_schema(connection, schema) == []
+        connection.execute("ALTER TABLE domain_events DISABLE TRIGGER domain_events_notify")
+        [told] = check_schema(connection, schema)
+        assert "domain_events_notify" in told
+        connection.execute("DROP FUNCTION notify_followers CASCADE")
+        assert len(check_schema(connection, schema)) == 2
+        connection.execute("DELETE FROM eventstore_schema WHERE file = 'notify/100_notify'")
+        assert check_schema(connection, schema) == []

@@ -251,7 +251,7 @@ def test_everything_finds_its_own_schema(
 def test_a_function_that_was_dropped_is_told(store: eventstore.PostgresEventStore) -> None:
     store.append(event(1))
     with store.connection() as connection:
-        connection.execute("DROP FUNCTION high_water_mark; DROP FUNCTION create_snapshot")
+        connection.execute("DROP FUNCTION high_water_mark CASCADE; DROP FUNCTION create_snapshot")
     with pytest.raises(eventstore.SchemaError, match="functions are not there"):
         store.high_water_mark()
     with pytest.raises(eventstore.SchemaError, match="functions are not there"):

@@ -208,3 +208,35 @@ def test_the_owner_is_no_application(store: eventstore.PostgresEventStore, schem
     assert done.returncode != 0
     assert "no superuser" in done.stderr
     assert store.append(event(1)).sequence_number == 1
+
+
+def test_the_role_follows_the_log(dealer: eventstore.PostgresEventStore) -> None:
+    numbers = []
+
+    def fail_once(event: eventstore.DomainEvent, connection: psycopg.Connection) -> None:
+        numbers.append(event.sequence_number)
+        if numbers == [1, 2]:
+            raise ValueError("no more chips")
+
+    subscription = eventstore.Subscription(dealer, "leaders", fail_once, attempts=1)
+    subscription.catch_up()
+    assert numbers == [1, 2, 1, 3]
+    assert (subscription.status().position, subscription.status().dead_letters) == (3, 1)
+    subscription.reset()
+    subscription.pause()
+    subscription.resume()
+    subscription.catch_up()
+    assert numbers[4:] == [1, 2, 3]
+
+
+def test_the_role_cannot_add_the_trigger_but_may_be_woken_by_it(
+    dealer: eventstore.PostgresEventStore, store: eventstore.PostgresEventStore
+) -> None:
+    def follow(store: eventstore.PostgresEventStore) -> None:
+        eventstore.Subscription(store, "leaders", lambda event, connection: None, listen=True).catch_up()
+
+    with pytest.raises(eventstore.SchemaError, match="what sql/notify adds to the event store is not installed"):
+        follow(dealer)
+    follow(store)
+    follow(dealer)
+    assert dealer.append(event(3)).sequence_number == 4

@@ -1,0 +1,67 @@
+"""The totals of `event_statistics` and those who meet over them, step by step."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import psycopg
+import pytest
+from waiting import wait_until
+
+from eventstore import DomainEvent, PostgresEventStore
+
+VIEW = "SELECT event_type, event_count, aggregate_count FROM event_statistics ORDER BY event_type"
+RECOUNT = "SELECT event_type, count(*), count(DISTINCT aggregate_id) FROM domain_events GROUP BY 1 ORDER BY 1"
+ROLL_UP = "SELECT roll_up_event_statistics()"
+
+
+def write(store: PostgresEventStore, *hands: str) -> None:
+    for hand in hands:
+        version = store.get_latest_version(hand) + 1
+        store.append(DomainEvent(event_type="bet", aggregate_id=hand, version=version, event_data={}))
+
+
+def waits_or_ended(store: PostgresEventStore, connection: psycopg.Connection, work: Future[object]) -> bool:
+    with store.connection() as watcher:
+        found = watcher.execute("SELECT cardinality(pg_blocking_pids(%s))", (connection.info.backend_pid,)).fetchone()
+    return work.done() or found != (0,)
+
+
+@pytest.mark.parametrize("table", ["event_totals", "event_total_aggregates"])
+def test_a_reader_with_an_older_view_meets_a_truncate(store: PostgresEventStore, table: str) -> None:
+    """TRUNCATE takes effect for old views as well, and there it must not take half of the totals away."""
+    write(store, "hand 1", "hand 1", "hand 2")
+    with store.connection() as reader, store.connection() as other:
+        other.execute(ROLL_UP)
+        with reader.transaction():
+            reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            reader.execute("SELECT 1")  # from now on the reader sees nothing new
+            other.execute(f"TRUNCATE {table}")
+            assert reader.execute(VIEW).fetchall() == reader.execute(RECOUNT).fetchall() == [("bet", 3, 2)]
+
+
+@pytest.mark.parametrize("forget", ["DELETE FROM event_totals", "DELETE FROM event_total_aggregates"])
+def test_totals_are_deleted_while_a_roll_up_is_at_work(store: PostgresEventStore, forget: str) -> None:
+    """The roll-up has read where it must go on from, and has not written yet: it is held at a row that it wants."""
+    write(store, "hand 1")
+    with (
+        store.connection() as roller,
+        store.connection() as deleter,
+        store.connection() as obstacle,
+        ThreadPoolExecutor() as pool,
+    ):
+        roller.execute(ROLL_UP)
+        write(store, "hand 2")
+        with obstacle.transaction(force_rollback=True):
+            obstacle.execute("INSERT INTO event_total_aggregates VALUES ('bet', 'hand 2')")
+            rolling = pool.submit(roller.execute, ROLL_UP)
+            wait_until(lambda: waits_or_ended(store, roller, rolling), "the roll-up to meet the obstacle")
+            assert not rolling.done()
+            deleting = pool.submit(deleter.execute, forget)
+            wait_until(lambda: waits_or_ended(store, deleter, deleting), "the DELETE to wait or to end")
+        rolling.result()
+        deleting.result()
+        assert deleter.execute(VIEW).fetchall() == [("bet", 2, 2)]
+        write(store, "hand 1")
+        roller.execute(ROLL_UP)
+        assert deleter.execute(VIEW).fetchall() == [("bet", 3, 2)]
