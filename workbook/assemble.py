@@ -58,6 +58,7 @@ class Tally:
     """How one part of the contract went."""
 
     about: str
+    untried: int = 0
     kept: int = 0
     broken: list[tuple[str, str]] = field(default_factory=list)
 
@@ -90,6 +91,10 @@ def assemble(
         for name, problem in tally.broken:
             say(f"  broken: {name}: {problem}")
             all_kept = False
+        if tally.untried:
+            say(f"  not tried: {tally.untried} more promises. First mend what does not finish.")
+    if all_kept:
+        say(f"A notebook in {copy.name}/ can use it: import {NAME}")
     return all_kept
 
 
@@ -135,8 +140,15 @@ def _listed(days: list[Solution]) -> str:
 
 
 def _days(kept: Kept) -> str:
-    numbers = sorted({cell.day for cell in kept.cells})
-    return f"Day {numbers[0]}" if len(numbers) == 1 else f"Days {numbers[0]} to {numbers[-1]}"
+    """The days in words. Not every day keeps something, so there may be gaps: `Days 1 to 6 and 8`."""
+    runs: list[list[int]] = []
+    for number in sorted({cell.day for cell in kept.cells}):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    return f"{'Day' if words == [str(runs[0][0])] else 'Days'} {' and '.join(words)}"
 
 
 def write(package: Package, folder: Path) -> list[str]:
@@ -237,6 +249,7 @@ def _tallies(lines: Iterable[str], printed: IO[str], folder: Path, package: Pack
     for line in lines:
         said = json.loads(line)
         if "over" in said:
+            tally.untried = said["untried"]
             yield tally
             return
         if "promise" not in said:

@@ -12,7 +12,7 @@ import psycopg
 
 from workbook.cells import line_of_cell
 from workbook.exercise import Case, Exercise, find
-from workbook.expect import NotKept, steady
+from workbook.expect import NotKept, describe, steady
 from workbook.limits import LOOK, TimeIsUp, end
 from workbook.workspace import one_case, purpose
 
@@ -120,7 +120,13 @@ class _Trial:
 
     def _in_words(self, error: BaseException) -> str:
         if isinstance(error, NotImplementedError) and str(error).startswith("exercise "):
-            return f"{str(error).removeprefix('exercise ')} to do"
+            number = str(error).removeprefix("exercise ")
+            if number == self._exercise.number and self._passed:
+                return f"a part of it is still to do {line_of_cell(error)}".rstrip()
+            return f"{number} to do"
+        # Brackets behind the name hand over what the function gave.
+        if isinstance(error, TypeError) and self._answers and not callable(self._answers[0]):
+            return f"{describe(self._answers[0])} is not callable: hand over the name alone, without brackets"
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):

@@ -25,10 +25,10 @@ number of the hint that helps where this case fails.
 
 Where the exercise is a piece of a store, use the promises of `workbook.contract` instead of own cases:
 `keeps(append_counts_on_from_one, hint=1)`. Then the first thing handed to `check` must be a class or function that
-makes an empty store (a promise about events alone does not use it), and everything handed over stands in for the name
-of `eventstore` that it has: `check("1.3", MemoryStore, DomainEvent, VersionConflictError)`. A class that is a part of
-a store on PostgreSQL is tried together with the package: `keeps(append_counts_on_from_one, hint=1, on=mixin("append"))`
-(`workbook.mine`).
+makes an empty store (a promise about events or a bus alone does not use it), and everything handed over stands in for
+the name of `eventstore` that it has: `check("1.3", MemoryStore, DomainEvent, VersionConflictError)`. A class that is a
+part of a store on PostgreSQL is tried together with the package: `keeps(append_counts_on_from_one, hint=1,
+on=mixin("append"))` (`workbook.mine`).
 
 Where the answer is SQL, or needs a database, the case opens one: `with scratch() as db:` gives a schema of its own
 with `db.store`, `db.q(sql)` and `db.connection()`, and time limits (`workbook.workspace`).

@@ -14,6 +14,7 @@ from typing import Any
 _EXERCISE = re.compile(r"^#[ \t]*Exercise[ \t]+(\d+\.\d+)", re.MULTILINE)
 _GIVEN = re.compile(r"^#[ \t]*Kept:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _TITLE = re.compile(r"^# Day \d+: (.+?)(?: \(solved\))?$", re.MULTILINE)
+TO_DO = "is still to do"
 _MAGIC = re.compile(r"^\s*[%!?].*$|^.*\?\s*$", re.MULTILINE)
 
 
@@ -134,15 +135,20 @@ def find_kept(solutions: list[Solution], copy: Path, up_to: int | None = None) -
     found = {day.number: [_own_or_solution(day, model, shelf) for model in day.models] for day in solutions}
     own = [day for day, cells in found.items() for model, _, why in cells if model.exercise and not why]
     last = max(own, default=1) if up_to is None else up_to
+    to_do: list[str] = []
     taken: set[tuple[str, str]] = set()
     for day in solutions:
         if day.number > last or not day.models:
             continue
-        if not shelf.has(day.name):
+        if not shelf.has(day.name) and day.name not in shelf.broken:
             kept.notes.append(f"{day.name} is not in {copy.name}/: the solution stands in for it")
         for model, chosen, why in found[day.number]:
             if model.exercise and not why:
                 kept.solved.append(model.name)
+                if (tries := shelf.tries(day.name, model)) > 1:
+                    kept.notes.append(f"{model.name} is written {tries} times in {day.name}: the last one is taken")
+            elif why == TO_DO:
+                to_do.append(model.name)
             elif why and shelf.has(day.name):
                 kept.notes.append(f"{chosen.title} {why}: the solution stands in for it")
             # Two cells that were merged into one are taken once.
@@ -150,6 +156,10 @@ def find_kept(solutions: list[Solution], copy: Path, up_to: int | None = None) -
                 kept.cells.append(chosen)
             taken.add((chosen.origin, chosen.source))
         kept.around[day.number] = [source for _, source in shelf.cells(day.name)] + day.code
+    if to_do:
+        are, them = ("are", "them") if len(to_do) > 1 else ("is", "it")
+        named = " and ".join(filter(None, [", ".join(to_do[:-1]), to_do[-1]]))
+        kept.notes.append(f"{named} {are} still to do: the solution stands in for {them}")
     return kept, last
 
 
@@ -158,18 +168,25 @@ class _Shelf:
 
     def __init__(self, copy: Path, notes: list[str]) -> None:
         self._cells: dict[str, list[tuple[str | None, str]]] = {}
+        self.broken: set[str] = set()
         for path in sorted(copy.glob("*.ipynb")):
             try:
                 self._cells[path.name] = list(_code_cells(path))
             except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
                 problem = f"{type(error).__name__}: {error}".splitlines()[0]
-                notes.append(f"{path.name} cannot be read as a notebook ({problem})")
+                notes.append(f"{path.name} cannot be read as a notebook ({problem}): the solution stands in for it")
+                self.broken.add(path.name)
 
     def has(self, name: str) -> bool:
         return name in self._cells
 
     def cells(self, name: str) -> list[tuple[str | None, str]]:
         return self._cells.get(name, [])
+
+    def tries(self, home: str, model: Model) -> int:
+        """How many different answers of the day's notebook could be taken."""
+        answers = {text for notebook, text in self.candidates(home, model) if notebook == home}
+        return sum(not _problem(text, model, home) for text in answers)
 
     def candidates(self, home: str, model: Model) -> Iterator[tuple[str, str]]:
         """The cells that may be this one: first those of the day's notebook, the last one first; then all others.
@@ -199,16 +216,22 @@ def _own_or_solution(day: Solution, model: Model, shelf: _Shelf) -> tuple[Model,
     """The model, the cell to take, and why it is not the learner's (empty if it is)."""
     first_problem = ""
     for notebook, text in shelf.candidates(day.name, model):
-        try:
-            source, tree = _parsed(text)
-            problem = _unsolved(tree, model.source)
-        except SyntaxError as error:
-            problem = f"does not parse ({error.msg} in line {error.lineno} of its cell in {notebook})"
+        problem = _problem(text, model, notebook)
         if not problem:
+            source, _ = _parsed(text)
             return model, KeptCell(day=day.number, name=model.name, origin=notebook, source=source), ""
         first_problem = first_problem or problem
     chosen = KeptCell(day=day.number, name=model.name, origin="the solution", source=model.source)
     return model, chosen, first_problem or f"is missing in {day.name}"
+
+
+def _problem(text: str, model: Model, notebook: str) -> str:
+    """Why a cell cannot be taken, empty if it can."""
+    try:
+        _, tree = _parsed(text)
+    except SyntaxError as error:
+        return f"does not parse ({error.msg} in line {error.lineno} of its cell in {notebook})"
+    return _unsolved(tree, model.source)
 
 
 def _parsed(source: str) -> tuple[str, ast.Module]:
@@ -226,7 +249,7 @@ def _parsed(source: str) -> tuple[str, ast.Module]:
 def _unsolved(tree: ast.Module, solution: str) -> str:
     """What is missing in a cell, empty if nothing is."""
     if any(_is_stub(node) for node in ast.walk(tree)):
-        return "is still to do"
+        return TO_DO
     missing = sorted(defined(ast.parse(solution)) - defined(tree))
     return f"does not define {' and '.join(f'`{name}`' for name in missing)}" if missing else ""
 

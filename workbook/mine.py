@@ -26,7 +26,7 @@ from workbook.workspace import Workspace, with_the_case
 PACKAGE = "eventstore"
 
 
-def mixin(*own: str) -> Callable[[Any], Callable[[], Any]]:
+def mixin(*own: str) -> Callable[[Any], Callable[..., Any]]:
     """For `keeps(promise, hint=1, on=mixin("append"))`: try the promise on a learner's part of a store.
 
     Args:
@@ -35,7 +35,7 @@ def mixin(*own: str) -> Callable[[Any], Callable[[], Any]]:
     return lambda part: store_of(part, own=own)
 
 
-def store_of(*parts: Any, own: tuple[str, ...] = ()) -> Callable[[], Any]:
+def store_of(*parts: Any, own: tuple[str, ...] = ()) -> Callable[..., Any]:
     """A class whose instances are empty stores in scratch schemas, made of these parts and the package.
 
     Args:
@@ -43,7 +43,8 @@ def store_of(*parts: Any, own: tuple[str, ...] = ()) -> Callable[[], Any]:
         own: see `mixin`.
 
     Returns:
-        The class. Its stores live until the case ends, or the process where there is no case.
+        The class. Its stores live until the case ends, or the process where there is no case. What is given as `bus` is
+        put there as their attribute `bus`.
 
     Raises:
         NotKept: a part is no class, builds on the package, or a method that should be the learner's is missing.
@@ -51,11 +52,15 @@ def store_of(*parts: Any, own: tuple[str, ...] = ()) -> Callable[[], Any]:
     mixed = mixed_with_the_package(*parts, own=own)
     made_within = with_the_case()
 
-    def new_store() -> Any:
+    def new_store(bus: Any = None) -> Any:
         workspace = made_within.workspace()
         kept = KeptConnections(workspace)
         made_within.callback(kept.close)
-        return mixed(workspace.store, kept.connection, workspace.url, workspace.schema)
+        store = mixed(workspace.store, kept.connection, workspace.url, workspace.schema)
+        # A part that publishes finds its bus here, as in the package that `assemble` makes.
+        if bus is not None:
+            store.bus = bus
+        return store
 
     return new_store
 
@@ -90,6 +95,13 @@ def mixed_with_the_package(*parts: Any, own: tuple[str, ...] = ()) -> Callable[.
         def connection(self) -> psycopg.Connection:
             opened: psycopg.Connection = vars(self)["the package's connection"]()
             return opened
+
+        # A part may build on these two: `super()` finds what stands in a class, and never asks `__getattr__`.
+        def append(self, *given: Any) -> Any:
+            return self.__getattr__("append")(*given)
+
+        def append_many(self, *given: Any) -> Any:
+            return self.__getattr__("append_many")(*given)
 
         def __getattr__(self, name: str) -> Any:
             rest = vars(self).get("the package's store")

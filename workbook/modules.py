@@ -20,7 +20,7 @@ MODULES = {
     9: "subscription",
 }
 # What a store on PostgreSQL consists of, as soon as it is there. What comes first has the first word.
-PARTS = ("Snapshots", "Reading", "Appending", "Database")
+PARTS = ("Publishing", "Following", "Snapshots", "Reading", "Appending", "Database")
 # A store of the learner's own does without these.
 COURSE = ("eventstore", "poker", "workbook")
 FIX = "from eventstore import only what you have kept on this day or before"
@@ -45,19 +45,25 @@ class PostgresEventStore({parts}):
     """An event store that you wrote yourself."""
 
 
-def connect(url, *, schema):
+def connect(url, *, schema{bus_argument}):
     """Open the store: make the schema and its tables where they are missing.
 
     Args:
         url: a PostgreSQL URL.
-        schema: the schema that holds the tables.
+        schema: the schema that holds the tables.{bus_text}
     """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {{}}").format(sql.Identifier(schema)))
     store = PostgresEventStore(url, schema)
     store.install(Path(__file__).parent / "sql")
-    return store
+{bus_handed_over}    return store
 '''
+# What comes into `STORE` with the bus.
+BUS = {
+    "bus_argument": ", bus=None",
+    "bus_text": "\n        bus: where events are published after they were stored, or None.",
+    "bus_handed_over": "    store.bus = bus\n",
+}
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,8 @@ def package_of(kept: Kept, titles: dict[int, str]) -> Package:
     exports = {name: module for name, module in home.items() if not name.startswith("_")}
     if parts:
         imports = "\n".join(f"from .{home[part]} import {part}" for part in sorted(parts, key=lambda part: home[part]))
-        files["store.py"] = HEADER + STORE.format(imports=imports, parts=", ".join(parts))
+        bus = BUS if "Publishing" in parts else dict.fromkeys(BUS, "")
+        files["store.py"] = HEADER + STORE.format(imports=imports, parts=", ".join(parts), **bus)
         exports |= {"PostgresEventStore": "store", "connect": "store"}
     files["__init__.py"] = _init(exports)
     return Package(files, problems, parts)
@@ -186,7 +193,8 @@ class _Module:
         from pyflakes.checker import Checker
 
         needed: dict[str, None] = {}
-        for message in Checker(ast.parse(body)).messages:
+        tree = ast.parse(body)
+        for message in Checker(tree).messages:
             if not isinstance(message, messages.UndefinedName):
                 continue
             name = message.message_args[0]
@@ -196,7 +204,7 @@ class _Module:
             elif statement := self._imported(name):
                 needed[statement] = None
             else:
-                self._explain(name, where)
+                self._explain(name, where, _is_tried_out(tree, message.lineno))
         return list(needed)
 
     def _imported(self, name: str) -> str:
@@ -215,7 +223,7 @@ class _Module:
                         return ast.unparse(ast.fix_missing_locations(one))
         return ""
 
-    def _explain(self, name: str, where: str) -> None:
+    def _explain(self, name: str, where: str, tried_out: bool) -> None:
         code = {
             node.name
             for tree in self._notebook
@@ -228,19 +236,46 @@ class _Module:
             for node in ast.walk(tree)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
+        imported = {
+            alias.asname or alias.name.split(".")[0]: node.module if isinstance(node, ast.ImportFrom) else alias.name
+            for tree in self._notebook
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
         label = where.split(", from ")[0]
         if name in self.own:
             problem = f"{label} uses `{name}` before the cell that defines it"
         elif name in COURSE:
             problem = f"{label} uses `{name}`, the package itself: {FIX}"
+        elif (imported.get(name) or "").split(".")[0] == "workbook":
+            problem = f"{label} uses `{name}`, which is for notebooks alone: move it into a cell of its own"
+        elif name in bound | code and tried_out:
+            problem = (
+                f"{label} uses `{name}` outside of any function, and only the notebook has it: "
+                "try things out in a cell of their own"
+            )
         elif name in code:
             problem = f"{label} uses `{name}`, which another cell of the notebook defines: move it into this one"
+        elif name == "day" and name in bound:
+            problem = f"{label} uses `day`, which only the notebook has: take a connection from `self.connection()`"
         elif name in bound:
             problem = f"{label} uses `{name}`, which only the notebook has: take it as an argument"
+        elif name in imported:
+            problem = f"{label} uses `{name}`, which another cell imports: import it in this one, too"
         else:
             problem = f"{label} uses `{name}`, which nothing defines"
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def _is_tried_out(tree: ast.Module, line: int) -> bool:
+    """Whether a line belongs to no function and no class: then it runs as soon as the module is imported."""
+    return not any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in tree.body
+    )
 
 
 def _tree(source: str) -> ast.Module | None:

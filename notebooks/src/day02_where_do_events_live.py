@@ -43,7 +43,7 @@ day.q("""
 """)
 
 # %% [markdown]
-# Now three more statements. One makes seat 5's raise smaller. One adds a second event 3. One adds an event -1 without a
+# Now three more statements. (`->>` takes a value out of JSON, as text.) One makes seat 5's raise smaller. One adds a second event 3. One adds an event -1 without a
 # type.
 #
 # **Predict:** which of the three does the table refuse?
@@ -55,12 +55,11 @@ day.q("""INSERT INTO first_log VALUES ('hand 1', -1, NULL, '"oops"')""")
 day.q("SELECT version, event_type, event_data FROM first_log ORDER BY version, event_data ->> 'amount'")
 
 # %% [markdown]
-# None. Seat 5 has now *always* raised to 90. There are two third events. And something without a name happened before the
-# hand began.
+# None. Seat 5 has now *always* raised to 90. There are two third events. And something without a name (`NaN` stands for
+# SQL's `NULL`: no value) happened before the hand began.
 #
 # Our `DomainEvent` would have refused the last one. But a rule in Python binds the programs that use this Python. A rule in
-# the table binds everybody: the other program, the old script, the colleague with a console at three in the morning. So
-# today we write the rules down where the events live.
+# the table binds everybody: the other program, the old script, the colleague with a console at three in the morning.
 
 # %% [markdown]
 # ## Two names that bite
@@ -111,7 +110,7 @@ day.q("SELECT count(*) FROM try_2 WHERE user = 'seat 5'")
 # %% [markdown]
 # ## The log
 #
-# Here is the real table, the first file of `sql/`. What is not plain is told below.
+# Here is the real table, the first file of `sql/`.
 
 # %%
 show_sql("010_domain_events")
@@ -170,6 +169,7 @@ for what, wrong in {
     "a list as payload": {"event_data": "[900]"},
 }.items():
     print(f"{what:28}", end="")
+    # a | b is a dict with everything from both; where both have a key, the value of b counts
     attempt(APPEND, first | {"id": day.new_id(), "version": 2} | wrong)
 
 # %% [markdown]
@@ -232,7 +232,6 @@ attempt(r"""SELECT '{"name": "\u0000"}'::jsonb""")
 #
 # With two rows, every way of finding them is fast. The package `poker` brings a season of 2,000 simulated hands. Its first 500
 # will do. Three tables play at the same time, so we sort the events by time: those of one hand do not lie side by side.
-# psycopg's `executemany` runs a statement once for each row.
 
 # %%
 import json
@@ -243,23 +242,23 @@ import poker
 hands = [poker.hand_events(record) for record in islice(poker.read_hands(poker.season()), 500)]
 events = sorted((event for hand in hands for event in hand), key=lambda event: event.event_timestamp)
 
-day.q("TRUNCATE domain_events RESTART IDENTITY")
+day.q("TRUNCATE domain_events RESTART IDENTITY")  # away with all rows, and count from 1 again
 rows = [
     vars(event) | {"event_data": json.dumps(event.event_data), "user_id": event.metadata.user_id} for event in events
 ]
-day.connection().cursor().executemany(APPEND, rows)
+day.connection().cursor().executemany(APPEND, rows)  # runs the statement once for each row
 
 day.q("SELECT count(DISTINCT aggregate_id) AS hands, count(*) AS events FROM domain_events")
 
 # %% [markdown]
-# (`TRUNCATE` emptied the log, just like that. We come back to it.)
+# (`TRUNCATE` emptied the log. We come back to it.)
 #
 # Next a copy without any key: a pile. `LIKE` takes over the columns and no keys. `ANALYZE` lets the server count what is in a
 # table, so that it can plan.
 
 # %%
 day.q("CREATE TABLE pile (LIKE domain_events)")
-day.q("INSERT INTO pile SELECT * FROM domain_events ORDER BY sequence_number")
+day.q("INSERT INTO pile SELECT * FROM domain_events ORDER BY sequence_number")  # all rows that the SELECT gives
 day.q("ANALYZE domain_events")
 day.q("ANALYZE pile")
 
@@ -377,7 +376,7 @@ plt.show()
 # Without an index the rows looked at are as many as the log is long. With an index they are as many as the hand has
 # events, however long the log is.
 #
-# An index is not free. Each append writes a row and its entries in the lists. Let us weigh them.
+# An index is not free. Each append writes a row and its entries in the lists.
 
 # %%
 day.q("""
@@ -399,7 +398,7 @@ day.q("""
 # - answers the question "which hands are over?" in order and by itself:
 #   `SELECT aggregate_id FROM domain_events WHERE event_type = 'game.hand_completed' ORDER BY aggregate_id`.
 #
-# To try it: `day.q(one_end())`, then `work(...)` with the question.
+# To try it: `day.q(one_end())`, then `work(...)` with the question. Before the next try: `day.q("DROP INDEX one_end")`.
 
 
 # %%
@@ -473,8 +472,8 @@ day.q("SELECT count(*) FROM pile")
 # `OLD` is the row before the change, `NEW` the row after it; at a `DELETE` there is no `NEW`. If a row trigger that fires `BEFORE`
 # returns nothing (`NULL`), the row is skipped, and nobody is told.
 #
-# The guard has three holes. Write `guard()`, which returns the text of a better one: every `UPDATE`, `DELETE` and `TRUNCATE` is an
-# error, and `INSERT` works as before.
+# The guard has three holes. Write `guard()`, which returns the text of a better one, function and trigger: every `UPDATE`,
+# `DELETE` and `TRUNCATE` is an error, and `INSERT` works as before.
 
 
 # %%
@@ -501,7 +500,7 @@ check("2.2", guard)
 # that would be right.
 
 # %% [markdown]
-# The real guard is the file that you met on Day 0. Now every word of it has a meaning.
+# The real guard is the file that you met on Day 0.
 
 # %%
 show_sql("110_guards")
@@ -522,7 +521,8 @@ attempt("TRUNCATE domain_events")
 # `day.q` knows where our tables are. Your own store has to find them. It needs the **URL** of a server and the name of a
 # **schema**, a room inside the database with tables of its own. For this notebook they are `day.url` and `day.schema`.
 #
-# `with ... as connection:` runs the lines below it, and closes the connection after them, even if they fail.
+# `with ... as connection:` runs the lines below it, and closes the connection after them, even if they fail. After
+# `connection.execute(...)`, `fetchone()` gives the first row as a tuple, `fetchall()` a list of all rows.
 #
 # **Predict:** does this connection find our first table?
 
@@ -562,6 +562,7 @@ try:
         connection.execute("CREATE TABEL players (name text)")
 except psycopg.Error as error:
     print(error.diag.message_primary)
+# to_regclass gives the name of a table, or NULL if there is no such table
 print("the table seats:", connection.execute("SELECT to_regclass('seats')").fetchone()[0])
 
 # %% [markdown]

@@ -46,7 +46,7 @@ seat_6 = day.connection()
 
 # %% [markdown]
 # `Jsonb(...)` tells psycopg, the driver between Python and PostgreSQL, to send a dict as JSON. `connection.execute(...)` runs a
-# statement, and `fetchone()` gives its first row as a tuple, or `None`.
+# statement, and `fetchone()` gives its first row as a tuple, or `None`. `[x] = (4,)` unpacks a tuple of one.
 #
 # The obvious way to append is to look for the latest version, add 1, and write. Both programs look first.
 
@@ -65,6 +65,7 @@ print("seat 6 has seen version", seen_by_6)
 # Now seat 5 writes. The screen of seat 3 has shown everything up to version 4, and asks what is new.
 
 # %%
+# ->> takes one value out of the JSON, as text
 NEWS = "SELECT version, event_data FROM naive WHERE version > %s ORDER BY version, event_data ->> 'seat'"
 
 seat_5.execute(WRITE, [seen_by_5 + 1, RAISE])
@@ -182,7 +183,7 @@ def race(statement, version, ending):
 
     def seat_6_writes():
         try:
-            rows = seat_6.execute(statement, values("hand 1", version, CHECK)).rowcount
+            rows = seat_6.execute(statement, values("hand 1", version, CHECK)).rowcount  # so many were written
             outcome.append(f"rows written: {rows}")
         except psycopg.Error as error:
             outcome.append(type(error).__name__)
@@ -190,6 +191,7 @@ def race(statement, version, ending):
     def is_blocked():
         return day.q("SELECT cardinality(pg_blocking_pids(%s)) > 0 AS yes", [seat_6.info.backend_pid]).yes[0]
 
+    seat_5.rollback()  # if an earlier race broke off: its transaction would take no more statements
     seat_5.execute("BEGIN")
     seat_5.execute(statement, values("hand 1", version, RAISE))
     thread = threading.Thread(target=seat_6_writes)

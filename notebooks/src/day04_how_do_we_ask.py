@@ -248,13 +248,12 @@ day.q("""
 show_sql("020_indexes")
 
 # %% [markdown]
-# We drop these four. Then we ask each question without its index, make the index as the file has it, and ask again. `work` is
-# the helper of Day 2: it prints the plan, how many rows were looked at, and how many were found. You need not read the code.
+# We ask each question without its index, make the index as the file has it, and ask again. `work` is the helper of Day 2: it
+# prints the plan, how many rows were looked at, and how many were found. You need not read the code.
 
 # %%
+# The name of each index, and the rest of its definition
 INDEXES = dict(re.findall(r"CREATE INDEX (\w+) (.*?);", sql_file("020_indexes").text, re.DOTALL))
-for name in ("time", "user", "correlation", "data"):
-    day.q(f"DROP INDEX domain_events_{name}_idx")
 
 
 def looked_at(question):
@@ -274,8 +273,10 @@ def work(question):
 
 
 def without_and_with(name, question):
+    index = f"domain_events_{name}_idx"
+    day.q(f"DROP INDEX IF EXISTS {index}")
     work(question)
-    day.q(f"CREATE INDEX domain_events_{name}_idx {INDEXES[f'domain_events_{name}_idx']}")
+    day.q(f"CREATE INDEX {index} {INDEXES[index]}")
     work(question)
 
 
@@ -356,8 +357,8 @@ without_and_with(
 work("SELECT count(*) FROM domain_events WHERE (event_data ->> 'amount')::int > 1000")
 
 # %% [markdown]
-# No. `Seq Scan` means that everything is read, to make one count. The index knows which values occur, but not that one is larger than another. An index answers the questions
-# that it was made for.
+# No. `Seq Scan` means that everything is read, to make one count. The index knows which values occur, but not that one is
+# larger than another. An index answers the questions that it was made for.
 
 # %% [markdown]
 # ## A question made of text
@@ -480,6 +481,7 @@ class InvalidQuestionError(InvalidEventError):
     """A question that no store can answer."""
 
     def __init__(self, field, problem):
+        # Not super(): the InvalidEventError of the package wants other arguments than the one of Day 1.
         Exception.__init__(self, field, problem)
         self.field = field
         self.problem = problem
@@ -776,8 +778,8 @@ show("eventstore.reading.query_events")
 #   does.
 # - `get_stream` reads pages that begin small and grow, up to 1,000 events or some 4 MB.
 #
-# A question to the package looks like one to yours. The last three times that bluffer 3 raised on the flop,
-# and then the attack from above:
+# A question to the package looks like one to yours. The last three times that bluffer 3 raised on the flop, and then an
+# attack like the one above:
 
 # %%
 question = eventstore.EventQueryFilter(
@@ -787,7 +789,7 @@ for event in day.store.query(question):
     print(f"event {event.sequence_number}: puts in {event.event_data['amount']}")
 
 try:
-    day.store.query(eventstore.EventQueryFilter(order_by="version; DROP TABLE domain_events CASCADE"))
+    day.store.query(eventstore.EventQueryFilter(order_by="version; DROP TABLE domain_events"))
 except eventstore.InvalidEventError as error:
     print(error)
 

@@ -88,10 +88,12 @@ for event in hand:
 # **Predict:** what do the three stacks add up to now?
 
 # %%
-day.q("SELECT seat, name, chips FROM stacks ORDER BY seat")
+stacks = day.q("SELECT seat, name, chips FROM stacks ORDER BY seat")
+print("together:", stacks["chips"].sum())
+stacks
 
 # %% [markdown]
-# 4840. There are 560 chips missing. So we look for a 560 among the 20 events of the hand.
+# There are 560 chips missing. So we look for a 560 among the 20 events of the hand.
 
 # %%
 amounts = [event.event_data["amount"] for event in hand if "amount" in event.event_data]
@@ -141,6 +143,9 @@ print(state)
 #
 # An `apply` must leave the old state alone and return a new one. `{**state, seat: amount}` is a new dict: everything that
 # was in `state`, with one entry set.
+#
+# Nor may it ask anybody but the event: no clock, no dice, no table. Otherwise the same history gives another state
+# tomorrow. And it sends nothing: a replay must not pay twice.
 
 
 # %%
@@ -214,8 +219,7 @@ def look(state, event):
 eventstore.replay(hand, look, {"board": [], "last": None})
 
 # %% [markdown]
-# Each function is small and can be tried alone. A type that is not in the dict changes nothing. That is handy, and it has a
-# price.
+# Each function is small and can be tried alone. A type that is not in the dict changes nothing. That has a price.
 #
 # **Predict:** somebody has a slip of the finger in a name. What happens?
 
@@ -224,7 +228,7 @@ LOOKS = {"game.action_processed": last_to_act, "game.bord_dealt": more_cards}
 eventstore.replay(hand, look, {"board": [], "last": None})
 
 # %% [markdown]
-# No error, and no board. A fold that means to know every type should refuse those that it does not know. The package does.
+# No error, and no board. A fold that means to know every type should refuse all others. The package does.
 #
 # ### Exercise 5.2: where are the chips?
 #
@@ -316,8 +320,7 @@ def colleague(state, event):
 print(eventstore.replay(hand, colleague, {}))
 
 # %% [markdown]
-# The first of the two mistakes is gone, and nobody has mended it. There is no second write that could get lost. What is
-# stored is what counts.
+# The first of the two mistakes is gone, and nobody has mended it: there is no second write that could get lost.
 #
 # The other mistake is still there: 4635 is not 5400. To find it, use a **law**, something that is true of every right
 # state. Chips only move. So stacks and pot together are the same number after every event.
@@ -367,8 +370,6 @@ for apply in (colleague, mended):
     print(apply.__name__, "breaks the law in", len(wrong), "of", len(season), "hands")
 
 # %% [markdown]
-# In a table, each of these hands would have left wrong rows behind. Here one function was changed.
-#
 # But a law that holds proves less than it seems: the chips could still lie in front of the wrong player. So look for a
 # second witness. The next hand at our table began with these stacks:
 
@@ -479,7 +480,7 @@ for name, events in [("table 1", table_1), ("table 2", table_2), ("table 3", tab
     print(name, "stood at version", max(known))
 
 # %% [markdown]
-# And "at 23 past nine"? That question comes most often, and is the hardest. An event has two times. Here, seat 5 raises, seat 6
+# And "at 23 past nine"? That question is the hardest. An event has two times. Here, seat 5 raises, seat 6
 # calls, seat 3 folds. Seat 6 plays on a machine whose clock is a minute slow.
 
 # %%
@@ -635,8 +636,8 @@ print("started at version", answer(dealer))
 # At version 9, with no code at all. `DEALER` always begins with a replay. To start and to recover are the same thing, and
 # code that runs on every start works on the bad day, too.
 #
-# One doubt is left. What if it dies after a decision was sent, and before the answer came? It may be stored or not, and you
-# have seen on Day 3 what it costs to guess. Nobody has to guess: the new dealer says at which version it is.
+# One doubt is left. What if it dies after a decision was sent, and before the answer came? It may be stored or not.
+# Nobody has to guess: the new dealer says at which version it is.
 #
 # So, three times, we send all that is left of the hand, wait at most 10 milliseconds, and kill the dealer in the middle of its
 # work. How far it comes differs from run to run.
@@ -707,7 +708,7 @@ check("5.4", unfinished)
 # %% [markdown]
 # ## Meet the package
 #
-# Hardly to be told apart from yours.
+# Hardly to be told apart from yours. (`python3 -m workbook assemble` adds yours to your own store.)
 
 # %%
 show(eventstore.replay)
@@ -768,3 +769,5 @@ for way in ("version", "sequence_number", "recorded_at", "event_timestamp"):
 # - A program that starts with a replay has already recovered.
 #
 # **New words:** law, time travel, high-water mark, process, pipe, recovery.
+#
+# **To read on:** Martin Fowler, [Event Sourcing](https://martinfowler.com/eaaDev/EventSourcing.html).

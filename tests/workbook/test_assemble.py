@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from workbook.assemble import AssembleError, assemble, put_together
+from workbook.assemble import AssembleError, _days, assemble, put_together
 from workbook.cli import app
 from workbook.contract import promises
-from workbook.kept import KeptCell, find_kept, read_solutions
+from workbook.kept import Kept, KeptCell, find_kept, read_solutions
 from workbook.modules import package_of
 from workbook.paths import NOTEBOOKS
 
@@ -76,6 +76,25 @@ def code(source: str) -> dict[str, Any]:
     return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
 
 
+def in_words(numbers: list[int]) -> str:
+    """Which days a package holds, as the command says it."""
+    return _days(Kept([KeptCell(day=number, name=f"{number}.1", origin="x.ipynb", source="") for number in numbers]))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([1], "Day 1"),
+        ([1, 2], "Days 1 to 2"),
+        ([1, 2, 3, 4, 5, 6], "Days 1 to 6"),
+        ([1, 2, 3, 4, 5, 6, 8], "Days 1 to 6 and 8"),
+        ([1, 2, 3, 5, 8, 9], "Days 1 to 3 and 5 and 8 to 9"),
+    ],
+)
+def test_a_day_that_keeps_nothing_is_not_named(numbers: list[int], words: str) -> None:
+    assert in_words(numbers) == words
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path / "my")
@@ -88,9 +107,11 @@ def test_after_each_day_the_solutions_keep_every_promise_up_to_it(day: Any, tmp_
         if other.number <= day.number:
             copy.take(other.name)
     assert copy.assemble(), "\n".join(copy.said)
-    holds, *tallies = copy.said
+    holds, *tallies, use = copy.said
+    assert use == "A notebook in a copy ü/ can use it: import mystore"
     count = sum(model.exercise for other in DAYS[: DAYS.index(day) + 1] for model in other.models)
-    days = f"Days 1 to {day.number}" if day.number > 1 else "Day 1"
+    numbers = [other.number for other in DAYS if other.number <= day.number]
+    days = in_words(numbers)
     assert holds == f"a copy ü/mystore holds {days}: {count} of {count} exercises are your own."
     asked = sum(int(tally.split()[-3]) for tally in tallies if not tally.startswith("Day 1, in memory"))
     if day.number >= 3:
@@ -104,10 +125,10 @@ def test_half_of_the_exercises_is_filled_from_the_solution_and_named(copy: Copy)
     copy.replace("1.2", solved["stub"], DAYS[0].models[2].source)
     assert copy.assemble()
     assert copy.said == [
-        "1.3 is still to do: the solution stands in for it.",
-        "1.4 is still to do: the solution stands in for it.",
+        "1.3 and 1.4 are still to do: the solution stands in for them.",
         "my/mystore holds Day 1: 1 of 3 exercises are your own.",
         "Day 1, in memory: 31 of 31 promises kept",
+        "A notebook in my/ can use it: import mystore",
     ]
 
 
@@ -163,6 +184,30 @@ def test_a_helper_in_a_cell_of_its_own_is_asked_for(copy: Copy) -> None:
     ]
 
 
+def test_what_is_tried_out_in_a_kept_cell_is_sent_to_a_cell_of_its_own(copy: Copy) -> None:
+    copy.change(lambda cells: cells.insert(3, code("hand = []\n\n\ndef paid():\n    pass")))
+    copy.replace("1.3", "# Exercise 1.3, kept\n", "# Exercise 1.3, kept\nprint(hand)\npaid()\n")
+    copy.replace("1.4", "class InMemoryEventStore(", 'check("1.3", MemoryLog)\n\n\nclass InMemoryEventStore(')
+    assert copy.problems() == [
+        "1.3 uses `hand` outside of any function, and only the notebook has it: try things out in a cell of their own.",
+        "1.3 uses `paid` outside of any function, and only the notebook has it: try things out in a cell of their own.",
+        "1.4 uses `check`, which is for notebooks alone: move it into a cell of its own.",
+    ]
+
+
+def test_a_part_of_the_store_that_uses_the_notebooks_day_is_told_how_to_connect(copy: Copy) -> None:
+    copy.replace("1.3", "        return [\n", "        day.connection()\n        return [\n")
+    assert copy.problems() == [
+        "1.3 uses `day`, which only the notebook has: take a connection from `self.connection()`."
+    ]
+
+
+def test_an_import_from_elsewhere_in_the_notebook_is_asked_for(copy: Copy) -> None:
+    copy.change(lambda cells: cells.insert(3, code("import pandas as pd")))
+    copy.replace("1.3", "        return [\n", "        pd.DataFrame()\n        return [\n")
+    assert copy.problems() == ["1.3 uses `pd`, which another cell imports: import it in this one, too."]
+
+
 def test_a_name_that_nobody_defines_is_named(copy: Copy) -> None:
     copy.replace("1.3", "        return [\n", "        nonsense()\n        return [\n")
     assert copy.problems() == ["1.3 uses `nonsense`, which nothing defines."]
@@ -206,6 +251,7 @@ def test_the_last_of_several_tries_counts_wherever_it_stands(copy: Copy) -> None
     )
     shutil.copy(copy.folder / DAY_1, copy.folder / "my copy.ipynb")
     copy.put_together()
+    assert copy.said[0] == f"1.4 is written 2 times in {DAY_1}: the last one is taken."
     assert "first = True" not in (copy.folder / "mystore" / "events.py").read_text(encoding="utf-8")
     # In the notebook of the day it is open again, but the copy has it.
     copy.take(DAY_1, NOTEBOOKS)
@@ -239,6 +285,8 @@ def test_a_broken_notebook_is_filled_in_and_named(copy: Copy, broken: str) -> No
     (copy.folder / DAY_1).write_text(broken, encoding="utf-8")
     copy.put_together(1)
     assert copy.said[0].startswith(f"{DAY_1} cannot be read as a notebook (")
+    assert copy.said[0].endswith("): the solution stands in for it.")
+    assert not any("is not in my/" in line for line in copy.said), "it is there"
     assert "my/mystore holds Day 1: 0 of 3 exercises are your own." in copy.said
 
 
@@ -304,13 +352,25 @@ def test_a_cell_that_does_not_finish_is_named_with_its_line(copy: Copy) -> None:
 
 
 def test_a_promise_that_does_not_finish_leaves_the_others_their_turn(copy: Copy) -> None:
-    copy.replace(
-        "1.3", "    def exists(self, aggregate_id):\n", "    def exists(self, aggregate_id):\n        while 1: pass\n"
-    )
+    # In the first promise that asks it, and in no other.
+    hangs = "        MemoryLog.asked = getattr(MemoryLog, 'asked', self)\n        while MemoryLog.asked is self: pass\n"
+    copy.replace("1.3", "    def exists(self, aggregate_id):\n", f"    def exists(self, aggregate_id):\n{hangs}")
     assert not copy.assemble(seconds=1)
     tally = next(line for line in copy.said if line.startswith("Day 1, in memory: "))
-    assert 20 < int(tally.split()[4]) < 31
+    assert int(tally.split()[4]) == 30
     assert any("still running after 1 s (1.3, from" in line for line in copy.said)
+    assert not any("not tried" in line for line in copy.said)
+
+
+def test_who_hangs_again_and_again_is_not_waited_for_all_night(copy: Copy) -> None:
+    copy.replace("1.3", "        return [\n", "        while True: pass\n        return [\n")
+    assert not copy.assemble(seconds=0.5)
+    tally = next(line for line in copy.said if line.startswith("Day 1, in memory: "))
+    broken = [line for line in copy.said if "still running after 0.5 s (1.3, from" in line]
+    assert len(broken) == 3
+    untried = 31 - int(tally.split()[6])
+    assert untried > 0
+    assert copy.said[-1] == f"  not tried: {untried} more promises. First mend what does not finish."
 
 
 def test_a_process_that_ends_is_reported(copy: Copy) -> None:
@@ -395,6 +455,13 @@ def test_the_package_can_be_imported_and_used(copy: Copy) -> None:
     assert done.stdout.startswith("1 ['DomainEvent', 'EventMetadata', ")
 
 
+def test_day_1_shows_what_the_command_says(copy: Copy) -> None:
+    assert copy.assemble()
+    lesson = (NOTEBOOKS / DAY_1).read_text(encoding="utf-8")
+    for line in copy.said:
+        assert line in lesson
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_the_command_tells_by_its_exit_code(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int | None] = []
@@ -415,8 +482,6 @@ def test_the_command_reports_what_is_wrong_in_short(monkeypatch: pytest.MonkeyPa
 
 def package(*cells: tuple[int, str]) -> Any:
     """Modules of a few cells, without notebooks."""
-    from workbook.kept import Kept
-
     kept = Kept([KeptCell(day=day, name=f"{day}.1", origin="x.ipynb", source=source) for day, source in cells])
     return package_of(kept, {day: "A day" for day, _ in cells})
 
@@ -477,6 +542,17 @@ def test_the_store_is_made_of_the_parts_that_are_there() -> None:
     assert "class PostgresEventStore(Snapshots, Reading, Appending, Database):" in made.files["store.py"]
     assert '"PostgresEventStore"' in made.files["__init__.py"]
     assert made.parts == ("Snapshots", "Reading", "Appending", "Database")
+    assert "bus" not in made.files["store.py"]
+
+
+def test_a_store_that_publishes_takes_a_bus() -> None:
+    made = package((2, "class Database:\n    pass\n"), (8, "class Publishing:\n    pass\n"))
+    store = made.files["store.py"]
+    assert "from .bus import Publishing\n" in store
+    assert "class PostgresEventStore(Publishing, Database):" in store
+    assert "def connect(url, *, schema, bus=None):" in store
+    assert "    store.bus = bus\n    return store\n" in store
+    compile(store, "store.py", "exec")
 
 
 def test_the_solutions_need_nothing_from_around_their_cells(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ def case_two(answer: Any) -> None:
 
 
 SQUARE = exercise(case_one, case_two)
+ENDLESS = "def answer(x):\n    while True:\n        pass"
 
 
 def written(source: str) -> Any:
@@ -64,7 +66,10 @@ def test_the_stub_of_an_earlier_exercise_is_named() -> None:
 
 def test_a_half_done_answer_is_not_yet() -> None:
     half = written('def answer(x):\n    if x == 1:\n        return 1\n    raise NotImplementedError("exercise 99.9")')
-    assert examine(SQUARE, half) == "99.9 not yet: case 2: 99.9 to do. Hint: Go on."
+    assert examine(SQUARE, half) == (
+        "99.9 not yet: case 2: a part of it is still to do"
+        ' in line 4 of the cell: raise NotImplementedError("exercise 99.9"). Hint: Go on.'
+    )
 
 
 def test_a_wrong_value_is_shown_with_what_was_expected_and_the_hint_of_the_case() -> None:
@@ -88,7 +93,7 @@ def test_not_even_an_exit_gets_out(error: str) -> None:
 
 @pytest.mark.parametrize("answer", [None, 7, "text", ()])
 def test_something_that_is_no_function_is_not_yet(answer: Any) -> None:
-    assert "is not callable" in examine(SQUARE, answer)
+    assert f"{answer!r} is not callable: hand over the name alone, without brackets." in examine(SQUARE, answer)
 
 
 def test_too_few_or_too_many_answers_are_not_yet() -> None:
@@ -112,6 +117,22 @@ def test_an_endless_loop_is_ended(body: str) -> None:
     answer = written(f"def answer(x):\n    {body}")
     assert examine(SQUARE, answer, seconds=0.3) == "99.9 not yet: case 1: still running after 0.3 s. Hint: Begin."
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("check")]
+
+
+def test_what_is_ended_may_clear_up_before_it_goes() -> None:
+    cleared = []
+
+    def case_that_clears_up(answer: Any) -> None:
+        try:
+            answer(1)
+        finally:
+            until = time.monotonic() + 0.4
+            while time.monotonic() < until:
+                pass
+            cleared.append("all")
+
+    assert "still running" in examine(exercise(case_that_clears_up), written(ENDLESS), seconds=0.3)
+    assert cleared == ["all"]
 
 
 def test_an_answer_that_cannot_be_ended_is_left_behind() -> None:

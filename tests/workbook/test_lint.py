@@ -47,6 +47,7 @@ def test_a_code_cell_that_breaks_a_rule_is_named(course: Course, code: str, foun
     [
         'day.q("SELECT count(*) FROM hand")',
         'day.q("SELECT id FROM hand ORDER BY id")',
+        'connection.execute("SELECT chips FROM seats WHERE seat = 1 FOR UPDATE")',
         'day.q("SELECT 1")',
         'print("pick one from the list")',
     ],

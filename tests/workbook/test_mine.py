@@ -101,6 +101,25 @@ def test_a_method_that_is_misspelt_does_not_become_the_package_s() -> None:
     assert "got Mine without get_latest_version" in checked(part, promise)
 
 
+def test_a_part_may_build_on_the_append_of_the_package() -> None:
+    class Counts:
+        bus = None
+        count = 0
+
+        def append(self, event: Any) -> Any:
+            return self.append_many([event])[0]
+
+        def append_many(self, events: Any) -> Any:
+            self.count += len(events)
+            return super().append_many(events)  # type: ignore[misc]
+
+    new_store = store_of(Counts, own=("append", "append_many"))
+    store = new_store(bus="a bus")
+    store.append_many([event(eventstore, 1), event(eventstore, 2)])
+    assert store.append(event(eventstore, 3)).version == 3
+    assert (store.count, store.get_event_count(), store.bus, new_store().bus) == (3, 3, "a bus", None)
+
+
 def test_names_of_the_package_s_own_cannot_be_hit() -> None:
     """A learner may call a helper what the package calls one."""
 

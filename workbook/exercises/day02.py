@@ -139,6 +139,27 @@ def changes(guard: Answer, *statements: str) -> None:
 
 
 @case(hint=1)
+def the_text_makes_a_function_and_its_trigger(guard: Answer) -> None:
+    with log(hands=0) as db:
+        try:
+            db.q(guard())
+        except psycopg.errors.FeatureNotSupported:
+            return  # a later case tells more
+        except psycopg.Error as error:
+            said = error.diag.message_primary
+            raise NotKept(f"got {said!r} from PostgreSQL for the text, expected two statements that run") from None
+        triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'domain_events'::regclass AND NOT tgisinternal"
+        if one(db, triggers) == 0:
+            raise NotKept("got no trigger on domain_events, expected one: a function alone is never called")
+
+
+@case(hint=3)
+def no_row_trigger_listens_to_truncate(guard: Answer) -> None:
+    with log(hands=0) as db:
+        db.q(guard())
+
+
+@case(hint=1)
 def a_payload_cannot_be_changed(guard: Answer) -> None:
     changes(guard, "UPDATE domain_events SET event_data = '{\"amount\": 9}'")
 
@@ -172,10 +193,34 @@ def insert_works_as_before(guard: Answer) -> None:
         expect(one(db, "SELECT count(*) FROM domain_events"), 16, "the number of events after an INSERT")
 
 
+@case(hint=3)
+def the_name_of_a_schema_is_no_value(connecting: Any) -> None:
+    with log(hands=0) as db:
+        try:
+            connecting(db.url, db.schema).connection()
+        except (psycopg.errors.SyntaxError, NotImplementedError):
+            raise
+        except Exception:
+            return  # later cases tell more
+
+
+@case(hint=1)
+def a_connection_comes_back(connecting: Any) -> None:
+    with log(hands=0) as db:
+        got = connecting(db.url, db.schema).connection()
+        if not isinstance(got, psycopg.Connection):
+            raise NotKept(f"got {type(got).__name__} from connection(), expected a connection")
+
+
+@case(hint=2)
+def it_is_open_when_it_comes(connecting: Any) -> None:
+    with log(hands=0) as db:
+        expect(connecting(db.url, db.schema).connection().closed, False, "connection().closed")
+
+
 @case(hint=1)
 def it_finds_the_tables_of_its_schema(connecting: Any) -> None:
     with log(hands=3) as db, connecting(db.url, db.schema).connection() as connection:
-        expect(isinstance(connection, psycopg.Connection), True, "isinstance(connection, psycopg.Connection)")
         found = connection.execute("SELECT count(*) FROM domain_events").fetchone()
         expect(found, (15,), "counting the events of three hands")
 
@@ -362,14 +407,17 @@ def one_end():
         number="2.2",
         minutes=15,
         hints=(
-            "The first hole: the `IF` asks about one column, and a row has twelve. No change of an event would be "
-            "right, so there is nothing to ask and nothing to return, only `RAISE EXCEPTION '...';`.",
+            "Keep the colleague's form: a function that ends with `$$;`, then a trigger that calls it. The first hole: "
+            "the `IF` asks about one column, and a row has twelve. No change of an event would be right, so there is "
+            "nothing to ask and nothing to return, only `RAISE EXCEPTION '...';`.",
             "The second hole: at a `DELETE` the comparison is with `NULL`, so no error is raised, and what is "
             "returned is `NULL`: the row is skipped in silence. Raise the error without looking at the row.",
             "The third hole: `TRUNCATE` is missing. It never fires a trigger `FOR EACH ROW`, so write `BEFORE UPDATE "
             "OR DELETE OR TRUNCATE` and `FOR EACH STATEMENT`. `INSERT` stays out of the list.",
         ),
         cases=(
+            the_text_makes_a_function_and_its_trigger,
+            no_row_trigger_listens_to_truncate,
             a_payload_cannot_be_changed,
             no_other_column_can_be_changed_either,
             delete_is_an_error,
@@ -377,13 +425,6 @@ def one_end():
             insert_works_as_before,
         ),
         wrong=(
-            WrongAnswer(
-                hint=1,
-                change=(
-                    "RAISE EXCEPTION 'events are facts';",
-                    "IF OLD.event_data <> NEW.event_data THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW;",
-                ),
-            ),
             WrongAnswer(
                 hint=2,
                 code="""
@@ -410,7 +451,7 @@ def guard():
                     "DELETE ON domain_events\n            FOR EACH ROW",
                 ),
             ),
-            WrongAnswer(hint=3, change=("BEFORE UPDATE", "BEFORE INSERT OR UPDATE")),
+            WrongAnswer(hint=1, change=("$$;  -- and now the trigger that calls it", "$$")),
         ),
     ),
     Exercise(
@@ -420,11 +461,14 @@ def guard():
             "`psycopg.connect(self.url, ...)` opens the connection. Then it has to execute one `SET search_path TO "
             "...` with the name of the schema, and at the end the method returns it.",
             "Each call makes a connection of its own, in autocommit mode: `psycopg.connect(self.url, "
-            "autocommit=True)`. It is returned open. The caller's `with` closes it.",
-            "The name of a schema may hold blanks, capitals and quotes. Write the statement as "
+            "autocommit=True)`. Return it open, so write no `with` here: the caller's `with` closes it.",
+            "The name of a schema may hold blanks, capitals and quotes, and cannot travel as a value. The statement is "
             "`sql.SQL('SET search_path TO {}').format(sql.Identifier(self.schema))`.",
         ),
         cases=(
+            the_name_of_a_schema_is_no_value,
+            a_connection_comes_back,
+            it_is_open_when_it_comes,
             it_finds_the_tables_of_its_schema,
             each_statement_is_kept_at_once,
             each_call_opens_a_new_one,
@@ -454,19 +498,11 @@ class Connecting:
                 ),
             ),
             WrongAnswer(
-                hint=2,
-                code="""
-import psycopg
-from psycopg import sql
-
-class Connecting:
-    def __init__(self, url, schema):
-        self.one = psycopg.connect(url, autocommit=True)
-        self.one.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
-
-    def connection(self):
-        return self.one
-""",
+                hint=3,
+                change=(
+                    'sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema))',
+                    '"SET search_path TO %s", [self.schema]',
+                ),
             ),
         ),
     ),
@@ -477,8 +513,8 @@ class Connecting:
             "`sorted(folder.glob('[0-9]*.sql'))` gives the files that count, in order. For each of them "
             "`connection.execute(path.read_text(encoding='utf-8'))`.",
             "Before the loop: `CREATE TABLE IF NOT EXISTS installed_files (name text PRIMARY KEY)`, and read the "
-            "names from it into a set. Skip a file whose name is in the set. After a file was applied, insert its "
-            "name.",
+            "names from it into a set: each row is a tuple, its name is `row[0]`. Skip a file whose name is in the "
+            "set. After a file was applied, insert its name.",
             "Everything, from making the small table to the last name, belongs under one "
             "`with connection.transaction():`. Let errors pass: do not catch them. Keep what you remember in the "
             "table, not in Python.",

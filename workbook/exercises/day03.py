@@ -67,6 +67,13 @@ def _commit_when_met(rival: psycopg.Connection, watch: psycopg.Connection, left:
     rival.execute("COMMIT")
 
 
+@case(hint=2)
+def append_writes_and_gives_the_event_back(part: Any) -> None:
+    store = store_of(part, own=("write", "append"))()
+    expect(type(store.append(event(eventstore))).__name__, "DomainEvent", "the type of append(event)")
+    expect(store.get_latest_version("hand-1"), 1, "the latest version that others see after append(event)")
+
+
 @case(hint=1)
 def every_column_comes_back(part: Any) -> None:
     store = store_of(part, own=("write", "append"))()
@@ -74,7 +81,6 @@ def every_column_comes_back(part: Any) -> None:
     evening = datetime(2025, 3, 1, 20, 0, tzinfo=UTC)
     sent = event(eventstore, metadata=why, schema_version=3, event_timestamp=evening)
     given_back = store.append(sent)
-    expect(type(given_back).__name__, "DomainEvent", "the type of append(event)")
     for stored, of in [(given_back, "append(event)"), (store.get_by_aggregate("hand-1")[0], "the event, read")]:
         expect(essence(stored), essence(sent), of)
         for name in ("causation_id", "correlation_id", "user_id"):
@@ -91,9 +97,19 @@ def write_uses_the_connection_that_it_is_given(part: Any) -> None:
     with store.connection() as connection:
         connection.execute("BEGIN")
         stored = store.write(connection, event(eventstore))
-        expect(getattr(stored, "version", stored), 1, "the version of write(connection, event)")
+        first = getattr(stored, "version", stored)
+        expect(first, 1, "the version that write(connection, event) gives back for the first event of a hand")
         connection.execute("ROLLBACK")
-    expect_stream(store, [])
+    expect(store.get_latest_version("hand-1"), 0, "the latest version after write and a ROLLBACK on its connection")
+
+
+@case(hint=1)
+def write_asks_for_the_latest_version_of_this_hand(part: Any) -> None:
+    store = store_of(part, own=("write", "append"))()
+    store.append_many([event(eventstore, version, "hand-2") for version in (1, 2, 3)])
+    with store.connection() as connection:
+        stored = store.write(connection, event(eventstore))
+    expect(getattr(stored, "version", stored), 1, "write of a hand's version 1, while another hand is at version 3")
 
 
 @case(hint=1)
@@ -335,21 +351,24 @@ EXERCISES = (
         minutes=25,
         hints=(
             "Take `GUARDED` from above, as an f-string, and let it grow: `{WRITTEN}` between the brackets, ten values "
-            "like `%(id)s` behind `SELECT`, the same `WHERE` with the name `aggregate_id`, and `RETURNING` at the end. "
-            "Run it on the connection that `write` was given, with `values_of(event)`. `fetchone()` gives the row, or "
-            "None if there was none, and `event_from` makes an event of it.",
-            "`append` raises where `write` gave None. The error wants the aggregate, the version that was tried and "
+            "like `%(id)s` behind `SELECT`, the same `WHERE` with the name `aggregate_id`, and `RETURNING {COLUMNS}` "
+            "at the end, without brackets. Run it on the connection that `write` was given, with `values_of(event)`. "
+            "`fetchone()` gives the row, or None if there was none, and `event_from` makes an event of it.",
+            "`append` opens a connection with `self.connection()`, hands it to `self.write`, returns what comes back, "
+            "and raises where that is None. The error wants the aggregate, the version that was tried and "
             "the latest version: ask for that one now, with `self.latest_on(connection, event.aggregate_id)`.",
             "Two appends that begin at the same moment both pass the guard, and one of them gets a `UniqueViolation`. "
             "Catch it in `append`, around `self.write(...)`, and go on as if no row was written. Nothing "
             "but the guard and the key may decide: a look of its own before the statement is the race again.",
         ),
         cases=(
+            write_uses_the_connection_that_it_is_given,
+            write_asks_for_the_latest_version_of_this_hand,
+            write_gives_none_where_the_version_is_not_the_next,
+            append_writes_and_gives_the_event_back,
             every_column_comes_back,
             keeps(appending.append_counts_on_from_one, hint=1, on=one_by_one),
             keeps(appending.the_store_notes_when_it_wrote, hint=1, on=one_by_one),
-            write_uses_the_connection_that_it_is_given,
-            write_gives_none_where_the_version_is_not_the_next,
             a_version_that_is_taken_is_refused,
             keeps(appending.a_version_that_leaves_a_hole_is_refused, hint=2, on=one_by_one),
             keeps(appending.the_order_of_the_log_is_the_order_of_the_calls, hint=1, on=one_by_one),
@@ -493,8 +512,8 @@ class InBatches(OneByOne):
         minutes=25,
         hints=(
             "Call `super().append_many(batch)` within `try`. After a `VersionConflictError`, ask the database what is "
-            "stored under the ids of the batch, and make events of the rows. If nothing is, the conflict is a real "
-            "one: `raise` on its own passes it on.",
+            "stored under the ids of the batch, and make events of the rows. The values are `[ids]`, a list in a list. "
+            "If nothing is stored, the conflict is a real one: `raise` on its own passes it on.",
             "Ask with `ORDER BY sequence_number`, and compare as a whole: the list of `self.essence(...)` of what is "
             "stored with that of the batch. Equal means the same facts in the same order: give the stored events back. "
             "Anything else is a `DuplicateEventError`.",

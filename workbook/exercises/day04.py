@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -84,10 +85,15 @@ def no_read_gives_more_than_a_hundred(part: Any) -> None:
     if not isinstance(stream, Iterator):
         raise NotKept(f"got {type(stream).__name__} from get_stream, expected a generator")
     expect(sizes, [], "the reads before the first event was asked for")
-    expect(next(stream).version, 1, "next(get_stream('hand-1'))")
+    first = next(stream, None)
+    if not isinstance(first, eventstore.DomainEvent):
+        raise NotKept(f"got {type(first).__name__} from next(get_stream('hand-1')), expected an event")
+    expect(first.version, 1, "the version of next(get_stream('hand-1'))")
     if sum(sizes) > PAGE:
         raise NotKept(f"got {sum(sizes)} events from the database for the first of 250, expected at most {PAGE}")
-    list(stream)
+    # What comes behind the last event is for later cases.
+    for place, one in enumerate(islice(stream, 249), start=2):
+        expect(one.version, place, f"the version of event {place} of get_stream('hand-1')")
     if max(sizes, default=0) > PAGE:
         raise NotKept(f"got {max(sizes)} events in one read, expected at most {PAGE}")
 
@@ -174,7 +180,9 @@ def no_value_stands_in_the_text(conditions: Any, question: Any) -> None:
         text, _ = taken_apart(conditions, question(**fields))
         [(name, value)] = fields.items()
         found = any(part in str(text) for part in (odd, odd.replace("'", "''"), str(EVENING), str(CAUSE), "987654321"))
-        expect(found, False, f"the value in the text of conditions(EventQueryFilter({name}={describe(value)}))")
+        if found:
+            asked = f"conditions(EventQueryFilter({name}={describe(value)}))"
+            raise NotKept(f"got the value inside the text from {asked}, expected it in the dict alone")
 
 
 @case(hint=2)
@@ -207,6 +215,17 @@ def ordered_with(order: Any) -> Callable[[], Any]:
             return run(self, where, text, {"aggregate_id": question.aggregate_id, "limit": question.limit})
 
     return store_of(Ordering)
+
+
+@case(hint=3)
+def words_that_are_allowed_are_taken(order: Any, question: Any) -> None:
+    for column in ("sequence_number", "event_timestamp", "version"):
+        for direction in ("ASC", "DESC"):
+            try:
+                order(question(order_by=column, order_direction=direction))
+            except eventstore.InvalidEventError as error:
+                asked = f"order(EventQueryFilter(order_by={column!r}, order_direction={direction!r}))"
+                raise NotKept(f"got {describe(error)} from {asked}, expected a text") from None
 
 
 @case(hint=1)
@@ -253,6 +272,8 @@ class Watching(InMemoryEventStore):
         self.meanwhile: Callable[[], object] = lambda: None
 
     def query(self, filter: EventQueryFilter) -> list[Any]:
+        if not isinstance(filter, EventQueryFilter):
+            raise NotKept("got a question of another class in store.query, expected replace(question, ...)")
         self.limits.append(filter.limit)
         if len(self.limits) > 200:
             raise NotKept("got more than 200 questions to the store, expected an end")
@@ -357,20 +378,21 @@ EXERCISES = (
             "`fetchone()` gives a row, and the number is its first value. `None` and the name of a stream are two "
             "different questions.",
             "In `get_stream`, go round in a loop: read the versions from `first` to `first + 99` with "
-            "`self.get_by_aggregate(aggregate_id, first, last)`, hand them out with `yield from`, and move `first` on. "
-            "Do not read the whole stream first: `fetchmany` also only cuts up what has arrived already.",
+            "`self.get_by_aggregate(aggregate_id, first, last)`, hand them out with `yield from`, and move `first` "
+            "behind `last`. Do not read the whole stream first: `fetchmany` also only cuts up what has arrived "
+            "already.",
             "Three ends to look at. A page with fewer than 100 events is the last one: `return` ends a generator. "
-            "`to_version` cuts the last page short: take the smaller of the two. And "
+            "`to_version` cuts the last page short: take the smaller of the two, unless it is None. And "
             "`from_version=0` means from version 1: begin there, or the first page has only 99 events.",
         ),
         cases=(
-            the_count_is_a_number,
-            keeps(querying.events_are_counted, hint=1, on=stream_reading),
-            keeps(streaming.the_stream_of_an_unknown_aggregate_is_empty, hint=3, on=stream_reading),
             no_read_gives_more_than_a_hundred,
+            keeps(streaming.the_stream_of_an_unknown_aggregate_is_empty, hint=3, on=stream_reading),
             keeps(streaming.a_stream_comes_one_event_after_the_other, hint=2, on=stream_reading),
             it_goes_on_to_the_end_of_many_pages,
             no_event_is_lost_or_doubled_at_the_end_of_a_page,
+            the_count_is_a_number,
+            keeps(querying.events_are_counted, hint=1, on=stream_reading),
             keeps(streaming.a_stream_holds_what_a_plain_read_gives, hint=3, on=stream_reading),
             keeps(streaming.two_streams_can_be_read_at_once, hint=2, on=stream_reading),
         ),
@@ -391,7 +413,7 @@ class StreamReading:
 """,
             ),
             WrongAnswer(hint=3, change=("max(from_version, 1)", "from_version")),
-            WrongAnswer(hint=3, change=("first = last + 1", "first = last")),
+            WrongAnswer(hint=2, change=("first = last + 1", "first = last")),
         ),
     ),
     Exercise(
@@ -450,11 +472,12 @@ class StreamReading:
             "have compared with your own before.",
             "Two fields come from the caller, so two have to be checked, each with an error that bears its own name: "
             '`InvalidQuestionError("order_direction", "...")` for the direction. A `KeyError` would not tell which.',
-            '`word in ("ASC", "DESC")` compares whole words. `word in "ASC DESC"` looks for a piece of text, and '
-            "finds nearly anything. Do not repair the caller's words with `upper()` or `strip()`: what is not exactly "
-            "one of yours is refused.",
+            '`word not in ("ASC", "DESC")` compares whole words. `word in "ASC DESC"` looks for a piece of text, and '
+            'finds nearly anything; `word != "ASC" or word != "DESC"` is always true. Do not repair the words of the '
+            "caller with `upper()` or `strip()`: what is not exactly one of yours is refused.",
         ),
         cases=(
+            words_that_are_allowed_are_taken,
             the_text_of_an_order,
             keeps(ordering.events_come_in_the_order_that_was_asked_for, hint=1, on=ordered_with),
             keeps(ordering.what_is_equal_follows_by_sequence_number_in_the_same_direction, hint=1, on=ordered_with),

@@ -444,7 +444,8 @@ def first_break(events, apply, initial, law):
         minutes=20,
         hints=(
             "`GROUP BY aggregate_id` makes one row of each aggregate. Name the columns with `AS`: `hand_id` for the "
-            "aggregate, `version` for its highest version.",
+            "aggregate, `version` for its highest version. Text stands in single quotes, `'game.created'`; in double "
+            "quotes, SQL looks for a column of that name.",
             "`HAVING` takes two conditions, joined by `AND`: at least one event of the group is a `game.created`, and "
             "none is a `game.hand_completed`. The second is `NOT bool_or(...)`.",
             "The order is that of their first events in the log. A group has many sequence numbers; its first event "
@@ -459,7 +460,7 @@ def first_break(events, apply, initial, law):
             hands_come_in_the_order_in_which_they_were_created,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("max(version) AS version", "max(version)")),
+            WrongAnswer(hint=1, change=("'game.created'", '"game.created"')),
             WrongAnswer(hint=2, change=("bool_or(event_type = 'game.created') AND ", "")),
             WrongAnswer(
                 hint=2,

@@ -316,8 +316,9 @@ EXERCISES = (
         number="6.2",
         minutes=20,
         hints=(
-            "To save, call the function of the schema: `SELECT create_snapshot(%s, %s, %s, %s)`, with the four fields "
-            "of the snapshot in the order of its arguments and the state in `Jsonb(...)`. It replaces where it must. "
+            "To save, open a connection: `with self.connection() as connection:`. That of the notebook leads to "
+            "another schema. Then call the function: `SELECT create_snapshot(%s, %s, %s, %s)`, with the four fields of "
+            "the snapshot in the order of its arguments and the state in `Jsonb(...)`. It replaces where it must. "
             "To read, make an `EventSnapshot` of the row, with all four fields, `schema_version` too.",
             'Newest means the highest version: `ORDER BY version DESC LIMIT 1`, whatever `saved_at` says. "At a '
             'version" means that version or lower, so `version <= %s`, of this aggregate only. Where there is no row, '
@@ -359,8 +360,8 @@ EXERCISES = (
         minutes=20,
         hints=(
             "`forward` needs a state to begin with and the version of that state: those of the snapshot, or "
-            "`self.initial` and 0 where there is none, that is `None`. The first event to read is the one behind it, "
-            "`start + 1`. Then it is a `replay`, and its result is what you return.",
+            "`self.initial` and 0 where there is none, that is `None`. The first event to read from `self.store` is "
+            "the one behind it, `start + 1`. Then it is a `replay`, and its result is what you return.",
             "`load` and `load_at` differ in the snapshot that they ask for and in where they stop. For the past, ask "
             "for `get_snapshot_at_version`: a fold cannot go back. And hand both ends to `get_stream`, so that no "
             "event is read only to be thrown away.",
