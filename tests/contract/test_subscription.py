@@ -206,7 +206,9 @@ def test_the_pause_doubles_and_ends_at_a_minute(store: PostgresEventStore) -> No
         ask(store, "UPDATE event_subscriptions SET retry_at = now() RETURNING 1")
 
 
-def test_a_failure_that_comes_to_light_at_the_commit(store: PostgresEventStore) -> None:
+def test_a_failure_that_comes_to_light_at_the_commit(
+    store: PostgresEventStore, caplog: pytest.LogCaptureFixture
+) -> None:
     """The database cannot say which event it was. One by one they are tried, and only the culprit is put aside."""
     with store.connection() as connection:
         connection.execute("CREATE TABLE seats (number bigint PRIMARY KEY)")
@@ -217,6 +219,8 @@ def test_a_failure_that_comes_to_light_at_the_commit(store: PostgresEventStore) 
     assert noted(store) == [number for number in range(1, 41) if number != 17]
     assert put_aside(store) == [17]
     assert ask(store, "SELECT attempts FROM event_dead_letters") == [5]
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [f"subscription one: attempt {attempt} of 5 at event 17 failed" for attempt in range(1, 6)]
 
 
 class Unspeakable(Exception):
@@ -343,7 +347,10 @@ def test_an_event_that_nobody_can_read_is_put_aside_as_well(store: PostgresEvent
 def test_a_handler_that_is_silent_for_too_long_has_failed(store: PostgresEventStore) -> None:
     append(store, "bet", "bet", "bet")
 
+    calls: list[int | None] = []
+
     def sleep(event: DomainEvent, connection: psycopg.Connection) -> None:
+        calls.append(event.sequence_number)
         note(event, connection)
         if event.sequence_number == 2:
             time.sleep(0.8)
@@ -351,6 +358,7 @@ def test_a_handler_that_is_silent_for_too_long_has_failed(store: PostgresEventSt
     Subscription(store, "one", sleep, attempts=2, backoff=0, handler_timeout=0.2).catch_up()
     assert (noted(store), put_aside(store)) == ([1, 3], [2])
     assert "idle" in ask(store, "SELECT error FROM event_dead_letters")[0]
+    assert calls.count(2) == 2
 
 
 def test_the_silence_of_many_events_does_not_add_up(store: PostgresEventStore) -> None:
