@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,8 +60,23 @@ def cells() -> list[tuple[str, str, str]]:
     return [(way, schedule, outcome) for way, *row in rows for schedule, outcome in zip(header, row, strict=True)]
 
 
+@pytest.fixture(scope="module")
+def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Nobody else writes here: the horizon of transactions is that of all databases of a server."""
+    cluster = Cluster(tmp_path_factory.mktemp("quiet"), durable=False)
+    yield cluster.start()
+    cluster.remove()
+
+
+@pytest.fixture
+def quiet_store(quiet_server: str, schema: str) -> Iterator[PostgresEventStore]:
+    with connect(quiet_server, schema=schema) as store:
+        yield store
+
+
 @pytest.mark.parametrize(("way", "schedule", "outcome"), cells())
-def test_what_becomes_of_the_events(store: PostgresEventStore, way: str, schedule: str, outcome: str) -> None:
+def test_what_becomes_of_the_events(request: pytest.FixtureRequest, way: str, schedule: str, outcome: str) -> None:
+    store = request.getfixturevalue("quiet_store" if way == "transaction_horizon" else "store")
     with ExitStack() as sessions:
         connection = sessions.enter_context(store.connection())
         connection.execute(WAYS[way].SETUP)
