@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 # How often an append is tried whose conflict has vanished when we look. Two attempts are the most that 32 writers of
 # one stream ever needed.
 MAX_ATTEMPTS = 20
+LONGEST_PAUSE = 0.1  # seconds
 
 # Somebody else was faster, or two batches that name the same ids in different orders wait for each other.
 LOST_RACES = (UniqueViolation, DeadlockDetected)
@@ -156,6 +159,7 @@ class Appending:
             except DeadlockDetected:  # two appends have changed the same rows of a projection in opposite orders
                 if joined:
                     raise
+                time.sleep(random.uniform(0, LONGEST_PAUSE))  # or the same ones would meet again
         raise EventStoreError(f"gave up after {MAX_ATTEMPTS} deadlocks between projections: append again")
 
     def _append(self, connection: psycopg.Connection, batch: list[DomainEvent], joined: bool) -> list[DomainEvent]:

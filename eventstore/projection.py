@@ -26,8 +26,7 @@ from eventstore.subscription import TIME_LIMITS, Subscription
 # try again. Shorter than `deadlock_timeout`, so that in a deadlock it is us who give way. For the consumer's batch to
 # end we may wait longer: that keeps nobody else.
 SHORT_WAIT, LONG_WAIT = "500ms", "30s"
-SWITCH_ATTEMPTS = 60
-PAUSE_BETWEEN = 1.0  # seconds
+SWITCH_ATTEMPTS, PAUSE_BETWEEN = 60, 1.0  # the pause in seconds
 BATCH = 500  # events in one transaction of a rebuild
 SILENCE = 60_000  # milliseconds for which the code of a projection may keep the database waiting while it is rebuilt
 NOTHING_FAILED = Taken(0, None, 0, None)
@@ -38,12 +37,10 @@ BESIDE = " (rebuild)"  # follows the name of a projection, for the checkpoint of
 STANDING = """
 WITH wanted AS (
     SELECT table_name, pg_class.oid
-    FROM unnest(%(tables)s::text[]) AS table_name
-    LEFT JOIN pg_class
+    FROM unnest(%(tables)s::text[]) AS table_name LEFT JOIN pg_class
         ON relname = table_name AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %(schema)s)
 )
-SELECT
-    ARRAY(SELECT table_name FROM wanted WHERE oid IS NULL),
+SELECT ARRAY(SELECT table_name FROM wanted WHERE oid IS NULL),
     EXISTS (SELECT FROM event_subscriptions WHERE name = %(name)s),
     ARRAY(SELECT table_name FROM wanted WHERE NOT has_table_privilege(oid, 'INSERT'))
 """
@@ -228,7 +225,11 @@ def _open(store: PostgresEventStore, projection: Projection) -> Iterator[psycopg
     for table in tables:
         check_name("tables", table)
     with store.connection() as connection, in_our_words(connection):
-        yield connection
+        try:
+            yield connection
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock_all()")  # the server may notice our end a little later
 
 
 def _make_with_checkpoint(connection: psycopg.Connection, schema: str, projection: Projection) -> None:
