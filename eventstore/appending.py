@@ -248,14 +248,17 @@ def hand_over(
     """Call a handler in an open transaction, which it must leave open and sound.
 
     Raises:
-        RuntimeError: it has ended the transaction, or the transaction has failed and it hides that.
+        RuntimeError: it has ended the transaction, or hides that it has failed, or has left something open in it.
     """
     try:
         handler(event, connection)
     except psycopg.Rollback as error:  # which would end the transaction in silence
         raise RuntimeError("the handler has asked for a rollback: raise another error instead") from error
-    if connection.info.transaction_status is not TransactionStatus.INTRANS:
-        raise RuntimeError("the handler has ended the transaction, or has hidden an error that spoiled it")
+    session = connection.pgconn
+    if session.transaction_status != TransactionStatus.INTRANS or session.pipeline_status != PipelineStatus.OFF:
+        raise RuntimeError(
+            "the handler has ended the transaction, hidden an error that spoiled it, or left something open in it"
+        )
 
 
 def _attempt(connection: psycopg.Connection, statement: str, parameters: list[object]) -> list[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from eventstore.database import INSTALL_LOCK, in_our_words, sql_files
 from eventstore.errors import EventStoreError, InvalidEventError, SchemaError, StoreUnavailableError
 from eventstore.events import MAX_TEXT_BYTES, DomainEvent, check_name
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, READ_ALL, READ_TYPES, event_from, rows
+from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, event_from, read_log, rows
 from eventstore.subscription import TIME_LIMITS, Subscription
 
 # Whoever wants to read a table that we wait for waits behind us. So we wait for a moment only, let the others pass, and
@@ -52,6 +52,9 @@ OLD_POSITION = "SELECT position FROM event_subscriptions WHERE name = %b FOR UPD
 WAIT_AT_MOST = "SELECT set_config('lock_timeout', %s, true)"
 FORGET = "DELETE FROM event_subscriptions WHERE name = %s"
 KEEP_WRITERS_OUT = "LOCK TABLE domain_events IN SHARE ROW EXCLUSIVE MODE"
+# Once the writers are out, all there is has settled. The mark may say less: PostgreSQL ends the lock on the table a
+# moment before the advisory lock by which a writer had published its floor.
+LAST_NUMBER = "SELECT coalesce(max(sequence_number), 0) FROM domain_events"
 SET_PATH = "SELECT set_config('search_path', concat_ws(', ', quote_ident(%s), quote_ident(%s)), false)"
 
 
@@ -345,7 +348,7 @@ class _Site:
             if inline:
                 self._connection.execute(WAIT_AT_MOST, (SHORT_WAIT,))
                 self._connection.execute(KEEP_WRITERS_OUT)
-                goal = self._mark()
+                [(goal,)] = rows(self._connection, LAST_NUMBER)
             else:
                 self._connection.execute(WAIT_AT_MOST, (LONG_WAIT,))
                 old.register(self._connection)
@@ -380,10 +383,7 @@ class _Site:
 
     def _apply_next(self, position: int, goal: int) -> int:
         """Apply the next events up to the goal, and note how far that is, for those who look on."""
-        if self._types is None:
-            found = rows(self._connection, READ_ALL, (position, goal, BATCH))
-        else:
-            found = rows(self._connection, READ_TYPES, (self._types, position, goal, BATCH, BATCH))
+        found = read_log(self._connection, self._types, position, goal, BATCH)
         for row in found:
             hand_over(self._projection.apply, event_from(row), self._connection)
         reached: int = goal if len(found) < BATCH else found[-1][10]

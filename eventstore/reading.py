@@ -123,6 +123,24 @@ def query_events(connection: psycopg.Connection, filter: EventQueryFilter) -> li
     return [event_from(row) for row in cursor]
 
 
+def read_log(
+    connection: psycopg.Connection, event_types: Sequence[str] | None, after: int, up_to: int, limit: int
+) -> list[tuple[Any, ...]]:
+    """The next events for a follower of the log, as rows for `event_from`.
+
+    Args:
+        connection: one of the store's.
+        event_types: the types wanted; None for all.
+        after: the sequence number to go on after.
+        up_to: the last one that is safe to read: a high-water mark that an earlier statement has told.
+        limit: at most so many.
+    """
+    # Planned each time: a plan from when the log was small would read all of it for each batch once it is large.
+    if event_types is None:
+        return rows(connection, READ_ALL, (after, up_to, limit), prepare=False)
+    return rows(connection, READ_TYPES, (list(event_types), after, up_to, limit, limit), prepare=False)
+
+
 def rows(
     connection: psycopg.Connection, statement: str, parameters: Sequence[object] = (), prepare: bool = True
 ) -> list[tuple[Any, ...]]:

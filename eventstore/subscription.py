@@ -14,14 +14,14 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import PipelineStatus, TransactionStatus
 
+from eventstore.appending import hand_over
 from eventstore.checkpoint import LONGEST_BACKOFF, Backoff, Checkpoint, SubscriptionStatus, statuses
 from eventstore.database import in_our_words, install
 from eventstore.errors import EventStoreError, InvalidEventError, StoreUnavailableError
 from eventstore.events import DomainEvent, check_count, check_name
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, READ_ALL, READ_TYPES, event_from, rows
+from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, event_from, read_log, rows
 
 logger = logging.getLogger("eventstore.subscription")
 
@@ -283,7 +283,7 @@ class Subscription:
         done = mark if taken.failing is None else min(mark, taken.failing)
         if done <= taken.position:
             return  # the mark may fall back a little, the checkpoint never does
-        found = self._read(connection, taken.position, done)
+        found = read_log(connection, self._types, taken.position, done, self._size)
         if len(found) == self._size:
             done = _number(found[-1])
         if len(found) > 1 and done == taken.failing:
@@ -297,7 +297,7 @@ class Subscription:
         began = now = time.monotonic()
         for row in found:
             batch.at_work, before = _number(row), now
-            self._hand_over(event_from(row), connection)
+            hand_over(self._handler, event_from(row), connection)
             now = time.monotonic()
             if now - before > self._handler_timeout:
                 connection.execute("SELECT")  # has the server lost its patience? With this event, and not a later one
@@ -306,24 +306,6 @@ class Subscription:
                 break
         batch.at_work = None
         self._checkpoint.move(connection, taken, done)
-
-    def _read(self, connection: psycopg.Connection, after: int, up_to: int) -> list[tuple[Any, ...]]:
-        # Planned each time: a plan from when the log was small would read all of it for each batch once it is large.
-        if self._types is None:
-            return rows(connection, READ_ALL, (after, up_to, self._size), prepare=False)
-        values = (list(self._types), after, up_to, self._size, self._size)
-        return rows(connection, READ_TYPES, values, prepare=False)
-
-    def _hand_over(self, event: DomainEvent, connection: psycopg.Connection) -> None:
-        try:
-            self._handler(event, connection)
-        except psycopg.Rollback as error:  # which would end the transaction in silence
-            raise RuntimeError("the handler has asked for a rollback: raise another error instead") from error
-        session = connection.pgconn
-        if session.transaction_status != TransactionStatus.INTRANS or session.pipeline_status != PipelineStatus.OFF:
-            raise RuntimeError(
-                "the handler has ended the transaction, hidden an error that spoiled it, or left something open in it"
-            )
 
     def _note_failure(self, number: int, error: Exception) -> None:
         with self._connection() as connection:

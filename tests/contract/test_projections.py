@@ -754,6 +754,17 @@ def test_inline_tables_are_built_anew_while_others_append(
     assert objects(inline) == (0, [])
 
 
+def test_a_writer_whose_floor_outlives_its_lock_is_not_missed(inline: PostgresEventStore) -> None:
+    """PostgreSQL ends a writer's lock on the table first, and a moment later the lock that publishes its floor."""
+    inline.append(bet("a", 1))
+    with inline.connection() as writer:
+        writer.execute("SELECT pg_advisory_lock_shared('domain_events'::regclass::oid::int, 1)")
+        inline.append(bet("a", 2))
+        assert inline.high_water_mark() == 1
+        assert rebuild(inline, Counts()) == 2
+    assert_exact(inline)
+
+
 def test_four_stores_begin_inline_at_once(
     store: PostgresEventStore, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
