@@ -383,9 +383,8 @@ class _Site:
 
     def _apply_next(self, position: int, goal: int) -> int:
         """Apply the next events up to the goal, and note how far that is, for those who look on."""
-        found = read_log(self._connection, self._types, position, goal, BATCH)
-        for row in found:
+        page = read_log(self._connection, self._types, position, goal, BATCH)
+        for row in page.rows:
             hand_over(self._projection.apply, event_from(row), self._connection)
-        reached: int = goal if len(found) < BATCH else found[-1][10]
-        self._checkpoint.move(self._connection, NOTHING_FAILED, reached)
-        return reached
+        self._checkpoint.move(self._connection, NOTHING_FAILED, page.up_to)
+        return page.up_to

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -123,10 +124,17 @@ def query_events(connection: psycopg.Connection, filter: EventQueryFilter) -> li
     return [event_from(row) for row in cursor]
 
 
+class Page(NamedTuple):
+    """The next events of the log: their rows, for `event_from`, and up to which number these are all there are."""
+
+    rows: list[tuple[Any, ...]]
+    up_to: int
+
+
 def read_log(
     connection: psycopg.Connection, event_types: Sequence[str] | None, after: int, up_to: int, limit: int
-) -> list[tuple[Any, ...]]:
-    """The next events for a follower of the log, as rows for `event_from`.
+) -> Page:
+    """The next events for a follower of the log.
 
     Args:
         connection: one of the store's.
@@ -135,10 +143,74 @@ def read_log(
         up_to: the last one that is safe to read: a high-water mark that an earlier statement has told.
         limit: at most so many.
     """
+    with _ask_log(connection, event_types, after, up_to, limit) as cursor:
+        return _page(cursor, up_to, limit)
+
+
+class ReadAhead:
+    """Asks for the next events while those before are at work, so that the server looks them up meanwhile.
+
+    Events up to a mark never change, so it does no harm to ask early. In pipeline mode a statement is sent at once, and
+    its rows are waited for when they are wanted: no thread, and nothing to wait for in between.
+
+    Args:
+        connect: opens one of the store's connections. It is called when there is something to ask.
+    """
+
+    def __init__(self, connect: Callable[[], AbstractContextManager[psycopg.Connection]]) -> None:
+        self._connect = connect
+        self._session = ExitStack()
+        self._connection: psycopg.Connection | None = None
+        self._asked: _Asked | None = None
+
+    def ask(self, event_types: Sequence[str] | None, after: int, up_to: int, limit: int) -> None:
+        """Send the question that `read_log` would ask. Take the answer to the one before first."""
+        if self._connection is None:
+            self._connection = self._session.enter_context(self._connect())
+        pipeline = ExitStack()
+        pipeline.enter_context(self._connection.pipeline())
+        self._asked = _Asked(
+            pipeline, _ask_log(self._connection, event_types, after, up_to, limit), after, up_to, limit
+        )
+
+    def answer(self, after: int) -> Page | None:
+        """The events after this number. None where it was not asked for them."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return None
+        with asked.pipeline, asked.cursor:
+            page = _page(asked.cursor, asked.up_to, asked.limit)
+        return page if asked.after == after else None
+
+    def close(self) -> None:
+        """Close the connection, and forget what was asked. It may be used again."""
+        self._connection = self._asked = None
+        self._session.close()
+
+
+class _Asked(NamedTuple):
+    """A question that is on its way: it is there when the pipeline ends."""
+
+    pipeline: ExitStack
+    cursor: psycopg.Cursor[tuple[Any, ...]]
+    after: int
+    up_to: int
+    limit: int
+
+
+def _ask_log(
+    connection: psycopg.Connection, event_types: Sequence[str] | None, after: int, up_to: int, limit: int
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
     # Planned each time: a plan from when the log was small would read all of it for each batch once it is large.
     if event_types is None:
-        return rows(connection, READ_ALL, (after, up_to, limit), prepare=False)
-    return rows(connection, READ_TYPES, (list(event_types), after, up_to, limit, limit), prepare=False)
+        return cursor.execute(READ_ALL, (after, up_to, limit), prepare=False, binary=True)
+    return cursor.execute(READ_TYPES, (list(event_types), after, up_to, limit, limit), prepare=False, binary=True)
+
+
+def _page(cursor: psycopg.Cursor[tuple[Any, ...]], up_to: int, limit: int) -> Page:
+    found = cursor.fetchall()
+    return Page(found, up_to if len(found) < limit else found[-1][10])
 
 
 def rows(

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import Any
@@ -21,7 +21,7 @@ from eventstore.database import in_our_words, install
 from eventstore.errors import EventStoreError, InvalidEventError, StoreUnavailableError
 from eventstore.events import DomainEvent, check_count, check_name
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, event_from, read_log, rows
+from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, ReadAhead, event_from, read_log, rows
 
 logger = logging.getLogger("eventstore.subscription")
 
@@ -209,9 +209,18 @@ class Subscription:
             yield connection
 
     @contextmanager
-    def _consumer(self) -> Iterator[psycopg.Connection]:
-        """A connection to follow the log with. The server may take it away from whoever is silent for too long."""
+    def _session(self) -> Iterator[psycopg.Connection]:
+        """A connection that the server takes away from whoever is gone, or silent in a transaction for too long."""
         with self._connection() as connection:
+            # Before a handler has its turn, those of the same batch may have been silent for a while already.
+            patience = self._batch_seconds + self._handler_timeout
+            connection.execute(TIME_LIMITS, (round(patience * 1000),))
+            yield connection
+
+    @contextmanager
+    def _consumer(self) -> Iterator[psycopg.Connection]:
+        """A connection to follow the log with."""
+        with self._session() as connection:
             if connection.execute(HAS_NO_MARK).fetchone() == (True,):
                 raise EventStoreError(
                     "this server is a standby or a subscriber, where nobody can tell which events are still on their"
@@ -219,9 +228,6 @@ class Subscription:
                 )
             # A session's default could be changed by the handler, and then the mark would be older than the events.
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            # Before a handler has its turn, those of the same batch may have been silent for a while already.
-            patience = self._batch_seconds + self._handler_timeout
-            connection.execute(TIME_LIMITS, (round(patience * 1000),))
             connection.execute(SAY_WE_ARE_HERE, (self.name,))
             if self._listen:
                 [(channel,)] = connection.execute(CHANNEL).fetchall()
@@ -231,12 +237,14 @@ class Subscription:
     def _follow(self, goal: int | None = None) -> bool:
         """Handle events for as long as the connection holds. Returns whether that was all: goal reached, or stopped."""
         pause = SHORTEST_PAUSE
-        with self._consumer() as connection:
+        with self._consumer() as connection, closing(ReadAhead(self._session)) as ahead:
             while not (self._stopping or connection.closed):
                 position, paused, ready = self._checkpoint.look(connection)
                 if goal is not None and (paused or position >= goal):
                     return True
-                busy = ready and self._handle_batch(connection)
+                busy = ready and self._handle_batch(connection, ahead)
+                if not busy:
+                    ahead.close()
                 woken = self._wait(connection, 0 if busy else pause)
                 pause = SHORTEST_PAUSE if busy or woken else min(2 * pause, LONGEST_PAUSE)
         return self._stopping
@@ -249,13 +257,13 @@ class Subscription:
         time.sleep(seconds)
         return False
 
-    def _handle_batch(self, connection: psycopg.Connection) -> bool:
+    def _handle_batch(self, connection: psycopg.Connection, ahead: ReadAhead) -> bool:
         """Hand over the next events and move the checkpoint, in one transaction. Returns whether there were any."""
         batch = _Batch()
         try:
             with connection.transaction():
                 try:
-                    self._advance(connection, batch)
+                    self._advance(connection, ahead, batch)
                 except BaseException:
                     # No ROLLBACK: it would wait for ever for a COPY that the handler has left open.
                     connection.close()
@@ -274,7 +282,7 @@ class Subscription:
             self._size = max(1, min(4 * self._size, BATCH, BATCH_BYTES * len(batch.numbers) // batch.bytes))
         return bool(batch.numbers)
 
-    def _advance(self, connection: psycopg.Connection, batch: _Batch) -> None:
+    def _advance(self, connection: psycopg.Connection, ahead: ReadAhead, batch: _Batch) -> None:
         taken = self._checkpoint.take(connection)
         if taken is None:
             return
@@ -283,9 +291,12 @@ class Subscription:
         done = mark if taken.failing is None else min(mark, taken.failing)
         if done <= taken.position:
             return  # the mark may fall back a little, the checkpoint never does
-        found = read_log(connection, self._types, taken.position, done, self._size)
-        if len(found) == self._size:
-            done = _number(found[-1])
+        page = ahead.answer(taken.position)
+        if page is None or taken.failing is not None:
+            page = read_log(connection, self._types, taken.position, done, self._size)
+        found, done = page
+        if self._size == BATCH and done < mark:
+            ahead.ask(self._types, done, mark, BATCH)
         if len(found) > 1 and done == taken.failing:
             found.pop()  # it gets a transaction of its own
             done -= 1
