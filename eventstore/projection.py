@@ -113,7 +113,7 @@ class Projection(ABC):
         """
         with _open(store, self) as connection:
             _make_with_checkpoint(connection, store.schema, self)
-        return Subscription(store, self.name, self.apply, self.event_types, **options)
+        return _Keeper(store, self.name, self.apply, self.event_types, **options)
 
     def wanted_types(self) -> list[str] | None:
         """The types in `event_types` as a list, None for all.
@@ -190,6 +190,13 @@ def rebuild(store: PostgresEventStore, projection: Projection) -> int:
         standing = _standing(connection, store.schema, projection)
         # No checkpoint: nobody follows, so it is the appends that keep the tables up to date.
         return site.build(inline=not standing.followed and not standing.nothing_there)
+
+
+class _Keeper(Subscription):
+    """The subscription of a projection. Its tables would hold events twice if it went back alone."""
+
+    def reset(self, position: int = 0) -> None:
+        raise EventStoreError(f"projection {self.name!r} cannot be reset without its tables: use rebuild(store, ...)")
 
 
 class _Standing(NamedTuple):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 SECONDS_A_CELL = 120
+# What is stored in a notebook, and compared, are the hands that ship. Real ones belong to others.
+REAL_HANDS = "POKER_HANDS"
 
 
 class BrokenCellError(Exception):
@@ -42,7 +44,7 @@ def unrun_cells(path: Path) -> list[int]:
     return [place for place, cell in enumerate(code, start=1) if cell.execution_count != place]
 
 
-def execute(notebook: Any, folder: Path) -> None:
+def execute(notebook: Any, folder: Path, *, hands: Path | None = None, seconds: int = SECONDS_A_CELL) -> None:
     """Run all cells in a new kernel and put the outputs into the notebook.
 
     The cells run without history, as nbval runs them, so that what is stored is what nbval will see.
@@ -50,6 +52,8 @@ def execute(notebook: Any, folder: Path) -> None:
     Args:
         notebook: an nbformat notebook; it is changed in place.
         folder: where the kernel runs: the folder that the notebook is for.
+        hands: the folder of real hands that the notebook shall find; None for none.
+        seconds: how long one cell may take.
 
     Raises:
         BrokenCellError: a cell failed without the tag `raises-exception`, or has the tag and did not fail.
@@ -60,7 +64,7 @@ def execute(notebook: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     client = NotebookClient(
         notebook,
-        timeout=SECONDS_A_CELL,
+        timeout=seconds,
         coalesce_streams=True,
         record_timing=False,
         # Without this, each kernel warns on the terminal that it talks to its own machine without encryption.
@@ -68,7 +72,8 @@ def execute(notebook: Any, folder: Path) -> None:
         resources={"metadata": {"path": str(folder)}},
     )
     # The order of a set of texts is the same in every run only if its seed is.
-    with client.setup_kernel(env=os.environ | {"PYTHONHASHSEED": "0"}):
+    environment = os.environ | {"PYTHONHASHSEED": "0", REAL_HANDS: "" if hands is None else str(hands)}
+    with client.setup_kernel(env=environment):
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue

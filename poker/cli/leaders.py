@@ -53,7 +53,8 @@ def _behind(store: PostgresEventStore) -> int:
 
 def _table(rows: list[Leader]) -> Table:
     first = rows[0]
-    title = ", ".join(escaped(name) for name in (first.collection, first.currency or "chips") if name)
+    finer = "" if first.chip_unit == 1 else f"counted in 1/{first.chip_unit} of a chip"
+    title = ", ".join(escaped(name) for name in (first.collection, first.currency or "chips", finer) if name)
     figures = (Column(name, justify="right") for name in ("hands", "won", "net", "biggest pot"))
     table = Table("player", *figures, title=title, title_justify="left")
     for row in rows:

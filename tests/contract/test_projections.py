@@ -125,6 +125,17 @@ def test_a_subscription_makes_the_tables_and_keeps_them(store: PostgresEventStor
     assert subscription.status().position == store.high_water_mark()
 
 
+def test_it_cannot_be_sent_back_alone(store: PostgresEventStore) -> None:
+    """Its tables would hold what they hold twice."""
+    store.append_many(bets("a", 20))
+    subscription = Counts().subscription(store)
+    subscription.catch_up()
+    with pytest.raises(EventStoreError, match="rebuild"):
+        subscription.reset()
+    subscription.catch_up()
+    assert_exact(store)
+
+
 def test_four_processes_make_them_at_once(store: PostgresEventStore, schema: str) -> None:
     store.append_many(bets("a", 300))
     meeting = threading.Barrier(4)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from nbformat import v4
 
-import eventstore
+import eventstore.statistics
 from workbook import notebooks
 from workbook.build import stale
 from workbook.compose import parsed
@@ -46,7 +46,8 @@ def test_lessons_use_public_names_only(day: Day) -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "eventstore"
         for alias in node.names
     }
-    assert imported <= {f"eventstore.{name}" for name in eventstore.__all__}
+    public = (eventstore, eventstore.statistics)
+    assert imported <= {f"{module.__name__}.{name}" for module in public for name in module.__all__}
 
 
 def blocked(learner: Any, solved: Any) -> list[str]:
