@@ -10,6 +10,7 @@ import sys
 import typer
 
 from eventstore.cli import events, server
+from eventstore.cli.exporting import export
 from eventstore.cli.following import subscriptions
 from eventstore.cli.printing import print_error
 from eventstore.cli.rolling_up import roll_up
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 ABOUT_EVENTS = (events.append, events.stream, events.query, tail, events.stats)
-ABOUT_THE_LOG = (roll_up, subscriptions, events.check_schema)
+ABOUT_THE_LOG = (export, roll_up, subscriptions, events.check_schema)
 for about_events in (*ABOUT_EVENTS, *ABOUT_THE_LOG):
     app.command(rich_help_panel="Events")(about_events)
 for about_server in (server.up, server.down, server.status, server.url):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
 from rich.console import Console
 
 from eventstore.cli.common import Schema, installed
-from eventstore.database import in_our_words
+from eventstore.statistics import roll_up as roll_up_events
+from eventstore.statistics import roll_up_subscription
 
-ROLL_UP = "SELECT roll_up_event_statistics()"
 
-
-def roll_up(schema: Schema = "public") -> None:
+def roll_up(
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on: again after every 10,000 events, until Ctrl-C or SIGTERM.")
+    ] = False,
+    schema: Schema = "public",
+) -> None:
     """Count the log once, so that event_statistics need only count what comes after.
 
     The answers stay the same, they come faster. Run it now and then, while others
@@ -18,13 +25,17 @@ def roll_up(schema: Schema = "public") -> None:
     keeps what it has.
     """
     moved = 0
-    with (
-        installed(schema) as store,
-        store.connection() as connection,
-        in_our_words(connection),
-        Console(stderr=True).status("rolling up") as status,
-    ):
-        while (found := connection.execute(ROLL_UP).fetchone()) and found[0]:
-            moved += found[0]
-            status.update(f"rolling up: {moved:,} events")
-    print(f"{moved:,} events rolled up")
+    with installed(schema) as store:
+        with Console(stderr=True).status("rolling up") as status:
+
+            def advance(events: int) -> None:
+                nonlocal moved
+                moved += events
+                status.update(f"rolling up: {moved:,} events")
+
+            roll_up_events(store, advance)
+        print(f"{moved:,} events rolled up", flush=True)
+        if follow:
+            follower = roll_up_subscription(store)
+            follower.reset(store.high_water_mark())  # what is counted need not be read
+            follower.run()

@@ -448,11 +448,10 @@ first[["played_at", "players", "street", "showdown", "pot", "uncalled", "pot_bb"
 # **Predict:** the mean pot of the season is 43 big blinds. Half of the pots are smaller than how many?
 
 # %% tags=["figure"]
-from poker.plots import plot_pots
+from poker.plots import pot_distribution
 
-figure = plot_pots(pots)
 print(pots["pot_bb"].describe(percentiles=[0.5, 0.9, 0.99]).round(1).to_string())
-figure
+pot_distribution(pots)
 
 # %% [markdown]
 # The curve says how many of the hands had at most this pot. Half of them had 5 big blinds or less, and one in a hundred

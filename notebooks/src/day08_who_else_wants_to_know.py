@@ -200,7 +200,7 @@ for version in (1, 2):
 # ### What a bus needs
 #
 # Some handlers are objects that know themselves which events they want. Their class derives from `EventHandler`: it lists its
-# `event_types` and has a method `handle`. `ABC` and `@abstractmethod` make Python refuse a class that forgets `handle`.
+# `event_types` and has a method `handle`. With `ABC` and `@abstractmethod`, Python makes no object of a class that forgets `handle`.
 #
 # With `pairs_of`, both kinds of handler become the same thing: pairs of a type and something that can be called.
 
@@ -332,6 +332,7 @@ except OSError as error:
 # that failed; `[]` if all is well.
 #
 # - A handler that raises an `Exception` is logged as an error, with `exc_info`, to the logger `eventstore`. The next one is called.
+# - A handler can be anything that can be called. Not everything of that kind has a `__name__` for the line in the log.
 # - `KeyboardInterrupt` (somebody pressed Ctrl-C) and `SystemExit` pass: they are no `Exception`, and whoever ends the program means it.
 #
 # Examples: with `screen`, `printer` and `count` subscribed to `"*"`, `publish(event)` calls all three and returns one failure, whose `error`
@@ -367,8 +368,8 @@ check("8.2", EventBus, HandlerFailure)
 
 # %% [markdown] tags=["solution"]
 # **Why this works.** `try` stands inside the loop, so the next handler has its turn whatever the last one did. `except Exception` takes
-# all that goes wrong, but not the two that want the program to end. The log gets a name, not `repr(handler)`: an object may
-# tell everything it holds, and some hold a password.
+# all that goes wrong, but not the two that want the program to end. The log gets a name, that of the class where the
+# handler has none. It does not get `repr(handler)`: an object may tell everything it holds, and some hold a password.
 
 # %% [markdown]
 # ## A store that publishes
@@ -403,7 +404,7 @@ Store().append_many([1, 2])
 # Write `append_many` of `Publishing`. It lets the next class append, then publishes what was *stored*, event by event, in this order,
 # and returns it. Without a bus it only appends.
 #
-# `append` is given: a batch of one, so that nothing is published twice, whoever calls whom.
+# `append` is given: a batch of one. So all goes one way, and nothing is published twice.
 #
 # To try it: `store = day.with_mine(Publishing)`, `store.bus = EventBus()`, `store.bus.subscribe("*", screen)`, then
 # `store.append(acts("hand 9", 1))`.
@@ -434,8 +435,9 @@ check("8.3", Publishing)
 
 # %% [markdown] tags=["solution"]
 # **Why this works.** When `super().append_many` comes back, the transaction is committed; when it raises, the next line is never
-# reached. What came back has sequence numbers, and `events` may have been a generator that is used up by now. The same four lines
-# work before any class that appends, the store in memory too.
+# reached. What came back has sequence numbers, and `events` may have been a generator that is used up by now. The same
+# lines work before any class whose `append_many` does not call `self.append`. That of Day 1 did, and the two would call each
+# other for ever.
 
 # %% [markdown]
 # From here on we use the store and the bus of the package, which keep the same promises.
@@ -518,9 +520,7 @@ figure, axes = plt.subplots(figsize=(8, 3.2))
 for place, (_, _, stored, told) in enumerate(rows):
     x, y = place % 3, -(place // 3)
     both = stored == told
-    axes.add_patch(
-        plt.Rectangle((x, y), 0.94, 0.9, color="#0072B2" if both else "#D55E00", hatch="" if both else "//", ec="white")
-    )
+    axes.add_patch(plt.Rectangle((x, y), 0.94, 0.9, color="#0072B2" if both else "#D55E00"))
     words = f"{'stored' if stored else 'not stored'}\n{'told' if told else 'not told'}"
     axes.text(x + 0.47, y + 0.45, words, ha="center", va="center", color="white", weight="bold", fontsize=12)
 axes.set_xlim(-0.05, 3)
@@ -563,8 +563,8 @@ print("events in the log:", store.get_event_count("hand 4"), " counted:", counte
 # One event, told twice. The store could keep silent at the second append, since it recognises the id. But perhaps the first process died
 # in the moment in between, and then this is the only chance to tell. Nobody can know, so it tells again.
 #
-# So a handler hears of an event **at least once, or never**. It must bear both. Against repeats helps what is unique to the
-# fact, its id:
+# So a handler hears of an event **at least once, or never**. It must bear both. Repeats can be told by the id, which
+# belongs to this one fact:
 
 # %%
 chips = {}

@@ -69,7 +69,7 @@ position = look(0)
 position = look(position)
 
 # %% [markdown]
-# Now both tables bet at the same time. Each appends within a transaction of its own: `append(..., connection=...)` joins the
+# Now both bet at the same time. Each appends within a transaction of its own: `append(..., connection=...)` joins the
 # transaction that is open there. Table A gets number 7 and is slow with its `COMMIT`. Table B gets number 8 and commits.
 #
 # **Predict:** what does the screen see now? And when table A has committed as well?
@@ -342,8 +342,8 @@ for way in ("note first", "handle first", "together"):
 # in the transaction of the checkpoint.
 #
 # It does not hold for the mail. A mail has left the house, and no rollback calls it back. For the world outside you have two choices:
-# **at most once** (note first) or **at least once**. Nearly always one takes the second, and gives the receiver the
-# event's `id` along, so that it can tell a repeat. Day 3 did the same with `append`.
+# **at most once** (note first) or **at least once**. Nearly always one takes the second, and sends the
+# event's `id` along, so that the receiver can tell a repeat. Day 3 did the same with `append`.
 
 # %% [markdown]
 # ## Two of one name
@@ -378,7 +378,8 @@ second.close()
 # ### Exercise 9.2: the consumer
 #
 # Write `one_batch(self)`. In one transaction it takes the checkpoint, reads `next_events(connection, position, self.event_types)`, gives each to
-# `self.hand_over(event, connection)`, and notes the new position with `MOVE`. It returns whether the position has moved.
+# `self.hand_over(event, connection)`, and notes the new position with `MOVE` (first the position, then the name). It returns whether the
+# position has moved.
 #
 # - If another consumer has the checkpoint, it returns `False` at once, and calls nobody.
 # - If the handler fails, nothing of this batch stays, and the error goes to the caller.
@@ -446,7 +447,7 @@ check("9.2", Consumer)
 
 # %% [markdown] tags=["solution"]
 # **Why this works.** The lock, the events, the effects and the new position share one transaction, so there is no moment in which half of it counts.
-# `True` is returned after the block, because before it nothing has been committed. A hundred events share one commit; if
+# Leaving the block commits; an error that leaves it rolls back, and so must not be caught. A hundred events share one commit; if
 # the last one fails, the others are done again, and nobody can tell. And who has nothing to do writes nothing: `run` asks twenty
 # times a second.
 
@@ -481,9 +482,9 @@ print("rows:", day.q("SELECT number FROM seen WHERE way = 'printed' ORDER BY num
 day.q("SELECT subscription, sequence_number, attempts, error FROM event_dead_letters ORDER BY sequence_number")
 
 # %% [markdown]
-# Three calls, no row, and the others went on. It costs the order: a handler that must not see event 5 without event 4 must not put aside.
+# Three calls, no row, and the others went on. It costs the order: where event 5 makes no sense without event 4, allow very many `attempts`.
 #
-# Somebody has to look, of course. The view of `sql/160_subscription_status.sql` tells how each subscription is doing; `lag` is how far
+# Somebody has to look. The view of `sql/160_subscription_status.sql` tells how each subscription is doing; `lag` is how far
 # it is behind the newest number.
 
 # %%
@@ -578,13 +579,13 @@ print("arrived:", len(list(listener.notifies(timeout=3))))
 # event, because of somebody slower. So a notification is only a **hint**: wake up and ask. It must never be the data, and
 # never the only way to learn of it.
 #
-# It is not free, either. All commits that notify queue up behind one lock of the whole server: eight writers took
+# It is not free. All commits that notify queue up behind one lock of the whole server: eight writers took
 # 1.4 times as long (`docs/decisions/notifications.md`). In the package, you ask for it with `listen=True`.
 
 # %% [markdown]
 # ## A board that fills itself
 #
-# Now everything together. The hall wants a leader board: for each player, the hands played and the chips won or lost. It is a table that is
+# The hall wants a leader board: for each player, the hands played and the chips won or lost. It is a table that is
 # worked out from events and kept up to date by a subscription, a **projection**. Here is its handler. The names stand in the first event of
 # the hand, which is below the mark if the last one is.
 
@@ -664,7 +665,8 @@ axes.set_ylabel("player")
 plt.show()
 
 # %% [markdown]
-# One bar for each of 13 players, the best on top: rock 5 has won 735 chips, bluffer 1 365. At the bottom, maniac 2 has lost 507 and rock 4 has lost 600.
+# One bar for each of 13 players, the best on top: rock 5 has won 735 chips. At the bottom, maniac 2, who sat at both tables, has lost
+# 507, and rock 4 has lost 600.
 #
 # Board and recount agree, to the chip. And should the handler ever prove wrong: mend it, empty the table, and begin at the start. A
 # projection is a cache, like a snapshot.
@@ -695,8 +697,11 @@ show("eventstore.subscription.Subscription._advance")
 # - Pauses between attempts, noted in `retry_at`. The events before the one that failed get a batch of their own, and only that one is tried again.
 # - A consumer can hang without being dead, and keep its row. After `handler_timeout` seconds of silence the server ends its transaction, and
 #   another takes over.
+# - Far behind, it has the next page read while this one is handled: `ahead`.
 # - `run` waits while the server is away, and asks less often while nothing happens. `SIGTERM`, by which systems end programs, stops it in good order.
 # - `pause()`, `resume()`, `reset()`, `status()`, and `python -m eventstore subscriptions`.
+# - `Projection` keeps tables and checkpoint together, and `rebuild` makes new ones while the old ones serve. `python -m poker follow`
+#   keeps three that way.
 #
 # Why it is the floor and no other way: `docs/decisions/order.md` plays twelve schedules to this way and to seven others.
 

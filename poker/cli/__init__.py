@@ -12,7 +12,10 @@ from poker.cli.playing import play_command
 from poker.cli.pots import pots_command
 from poker.cli.quarantine import quarantine_command
 from poker.cli.rebuilding import rebuild_command
+from poker.cli.reporting import report_command
+from poker.cli.rolling_up import roll_up_command
 from poker.cli.simulating import simulate_command
+from poker.cli.statistics import statistics_command
 
 app = typer.Typer(
     help="Poker hands into an event store, and pots out of it.",
@@ -28,4 +31,7 @@ app.command("play")(play_command)
 app.command("pots")(pots_command)
 app.command("quarantine")(quarantine_command)
 app.command("rebuild")(rebuild_command)
+app.command("report")(report_command)
+app.command("roll-up")(roll_up_command)
 app.command("simulate")(simulate_command)
+app.command("statistics")(statistics_command)

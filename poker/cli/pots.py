@@ -34,20 +34,32 @@ def pots_command(
             _print_pots(row)
         if plot is not None:
             # Loading matplotlib takes a while, which nobody else should wait for.
-            from poker.plots import plot_pots
+            from poker.plots import pot_distribution
 
-            plot_pots(frame).savefig(plot)
+            pot_distribution(frame).figure.savefig(plot)
             out.print(f"The distribution of pots is drawn in {plot}")
 
 
 def _print_pots(row: Any) -> None:
-    names = [row.collection, row.currency or "chips", f"{row.chip_unit} units per chip" if row.chip_unit > 1 else ""]
-    out.print(", ".join(name for name in names if name))
+    out.print(kind_of_chips(row.collection, row.currency, row.chip_unit))
     out.print(f"  hands    {row.hands:>14,}")
     for name in ("sum", "mean", "median", "p90", "p99", "largest"):
-        out.print(f"  {name:8} {_chips(getattr(row, name)):>14}")
+        out.print(f"  {name:8} {in_chips(getattr(row, name)):>14}")
     out.print(f"  median   {row.median_bb:>14,.1f} big blinds")
 
 
-def _chips(amount: float) -> str:
+def kind_of_chips(collection: str, currency: str, chip_unit: int) -> str:
+    """Which chips these are, in words.
+
+    Args:
+        collection: the top folder of the hands' files, "" for none.
+        currency: what a chip is, "" where unknown.
+        chip_unit: units in one chip.
+    """
+    units = f"{chip_unit} units per chip" if chip_unit > 1 else ""
+    return ", ".join(name for name in (collection, currency or "chips", units) if name)
+
+
+def in_chips(amount: float) -> str:
+    """An amount as text, with decimals where it has some."""
     return f"{amount:,.2f}".removesuffix(".00")

@@ -36,7 +36,7 @@ class _Collector(logging.Handler):
 
 
 @contextmanager
-def _what_is_logged() -> Iterator[list[logging.LogRecord]]:
+def what_is_logged() -> Iterator[list[logging.LogRecord]]:
     """What is said to the logger `eventstore` meanwhile. Nobody else hears of it."""
     log, collector = logging.getLogger("eventstore"), _Collector()
     before = log.handlers, log.propagate, log.level
@@ -97,7 +97,7 @@ def handlers_are_called_in_the_order_in_which_they_subscribed(names: Any, new_st
 @promise(day=8)
 def a_handler_that_fails_stops_no_other(names: Any, new_store: NewStore) -> None:
     bus, called = _bus(names)
-    with _what_is_logged():
+    with what_is_logged():
         bus.subscribe("bet", lambda event: called.append("before"))
         bus.subscribe("bet", _fails)
         bus.subscribe("bet", lambda event: called.append("after"))
@@ -112,7 +112,7 @@ def publish_gives_back_what_failed(names: Any, new_store: NewStore) -> None:
     bus.subscribe("bet", _fails)
     bus.subscribe("bet", lambda event: "not looked at")
     sent = event(names, event_type="bet")
-    with _what_is_logged():
+    with what_is_logged():
         failures = bus.publish(sent)
     expect([str(failure.error) for failure in failures], ["the printer is on fire"], "failure.error of each failure")
     expect(isinstance(failures[0].error, Breakdown), True, "isinstance(failure.error, Breakdown)")
@@ -125,7 +125,7 @@ def publish_gives_back_what_failed(names: Any, new_store: NewStore) -> None:
 def a_failure_is_logged_with_its_traceback(names: Any, new_store: NewStore) -> None:
     bus = names.EventBus()
     bus.subscribe("bet", _fails)
-    with _what_is_logged() as records:
+    with what_is_logged() as records:
         bus.publish(event(names, event_type="bet"))
         bus.publish(event(names, 2, event_type="fold"))
     expect([record.levelname for record in records], ["ERROR"], "what the logger 'eventstore' got")
@@ -144,7 +144,7 @@ def who_wants_to_stop_the_program_is_not_held_up(names: Any, new_store: NewStore
         bus.subscribe("bet", stop)
         bus.subscribe("fold", seen.append)
         bet = event(names, event_type="bet")
-        with _what_is_logged():
+        with what_is_logged():
             expect_error(kind, partial(bus.publish, bet), f"publish to a handler that raises {kind.__name__}")
         bus.publish(event(names, 2, event_type="fold"))
         expect(_versions(seen), [2], "the versions that are published afterwards")
@@ -372,7 +372,7 @@ def a_handler_that_fails_does_not_undo_the_append(names: Any, new_store: NewStor
     bus.subscribe("*", _fails)
     bus.subscribe("*", seen.append)
     store = new_store(bus=bus)
-    with _what_is_logged() as records:
+    with what_is_logged() as records:
         expect(store.append(event(names, 1)).version, 1, "append, with a handler that fails")
         stored = store.append_many([event(names, 2), event(names, 3)])
     expect(_versions(stored), [2, 3], "append_many, with a handler that fails")
@@ -455,7 +455,7 @@ def failures_on_what_a_handler_appended_are_told_to_who_began(names: Any, new_st
 
     bus.subscribe("bet", answer)
     bus.subscribe("fold", _fails)
-    with _what_is_logged():
+    with what_is_logged():
         failures = bus.publish(event(names, event_type="bet"))
     # It was appended, and published once more by hand.
     expect([failure.event.aggregate_id for failure in failures], ["answer"] * 2, "the events that handlers failed on")

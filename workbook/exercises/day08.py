@@ -103,6 +103,7 @@ def a_list_that_was_given_does_not_change(subscriptions: Any) -> None:
     expect(type(before).__name__, "list", "the type of what handlers_of gives")
     one.subscribe("*", second)
     one.unsubscribe("*", first)
+    one.handlers_of(a_bet())
     expect(before == [first], True, "whether the list of handlers_of is as it was, after others came and went")
 
 
@@ -111,6 +112,46 @@ def two_buses_share_nothing(subscriptions: Any) -> None:
     one, other = subscriptions(), subscriptions()
     one.subscribe("*", first)
     expect_handlers(other, "bet", [], "after somebody has subscribed to another one")
+
+
+class Nameless:
+    """A handler that fails, and that is no function: it has no name."""
+
+    def __call__(self, event: DomainEvent) -> None:
+        raise publishing.Breakdown("the printer is on fire")
+
+
+@case(hint=2)
+def a_failure_tells_event_handler_and_error(bus: Any, failure: Any) -> None:
+    def printer(event: DomainEvent) -> None:
+        raise publishing.Breakdown("the printer is on fire")
+
+    one = bus()
+    one.subscribe("bet", printer)
+    with publishing.what_is_logged():
+        failures = one.publish(a_bet())
+    expect([type(got).__name__ for got in failures], [failure.__name__], "the types of what publish returned")
+    [got] = failures
+    kinds = [type(part).__name__ for part in (got.event, got.handler, got.error)]
+    expect(kinds, ["DomainEvent", "function", "Breakdown"], "the types of event, handler and error of a failure")
+
+
+@case(hint=2)
+def a_handler_need_not_have_a_name(bus: Any, failure: Any) -> None:
+    one = bus()
+    one.subscribe("bet", Nameless())
+    with publishing.what_is_logged():
+        expect(len(one.publish(a_bet())), 1, "the number of failures of an object that can be called, and fails")
+
+
+@case(hint=1)
+def each_stored_event_is_published_once(part: Any) -> None:
+    bus, seen = OneAtATime(), list[int]()
+    bus.subscribe("*", lambda event: seen.append(event.version))
+    store = store_of(part, own=("append", "append_many"))(bus=bus)
+    store.append(event(eventstore, 1))
+    store.append_many([event(eventstore, 2), event(eventstore, 3)])
+    expect(sorted(seen), [1, 2, 3], "the versions that were published to the bus of the store")
 
 
 @case(hint=1)
@@ -299,15 +340,18 @@ class Subscriptions:
             "Each handler has its own `try`. Where does it stand, so that the next one is called whatever this one "
             "does? And the list of failures is returned at the end, an empty one too.",
             "`HandlerFailure(event, handler, error)` keeps the error itself. To the log, say it with "
-            '`LOG.error("... failed ...", exc_info=error)`: without `exc_info` the traceback is gone.',
+            '`LOG.error("... failed ...", exc_info=error)`: without `exc_info` the traceback is gone. And not '
+            "everything that can be called has a `__name__`: `type(handler).__name__` is always there.",
             "`except Exception as error:` takes what goes wrong. A bare `except:`, or `BaseException`, also takes "
             "Ctrl-C and the end of the program, which are not yours.",
         ),
         cases=(
             keeps(publishing.a_handler_gets_the_events_of_its_type, hint=1, on=in_memory),
             keeps(publishing.a_handler_that_fails_stops_no_other, hint=1, on=in_memory),
+            a_failure_tells_event_handler_and_error,
             keeps(publishing.publish_gives_back_what_failed, hint=2, on=in_memory),
             keeps(publishing.a_failure_is_logged_with_its_traceback, hint=2, on=in_memory),
+            a_handler_need_not_have_a_name,
             keeps(publishing.who_wants_to_stop_the_program_is_not_held_up, hint=3, on=in_memory),
             keeps(publishing.who_leaves_while_being_called_takes_nobody_along, hint=1, on=in_memory),
         ),
@@ -328,7 +372,7 @@ class EventBus(Subscriptions):
 """,
             ),
             WrongAnswer(
-                hint=2, change=("HandlerFailure(event, handler, error)", "HandlerFailure(event, handler, str(error))")
+                hint=2, change=('getattr(handler, "__qualname__", type(handler).__name__)', "handler.__name__")
             ),
             WrongAnswer(hint=2, change=(", exc_info=error)", ")")),
             WrongAnswer(hint=3, change=("except Exception as error", "except BaseException as error")),
@@ -338,7 +382,8 @@ class EventBus(Subscriptions):
         number="8.3",
         minutes=10,
         hints=(
-            "Three steps in this order: let the next class append, with `super()`; publish, if there is a bus; return.",
+            "Three steps in this order: let the next class append, with `super()`; if there is a `self.bus`, publish "
+            "each stored event to it, once; return what was stored.",
             "Publish what `super().append_many(events)` gave back. What came in has no sequence numbers, and may be a "
             "generator that can be read only once.",
             "Nothing may be told that is not stored yet: if `super().append_many` raises, no line after it is reached, "
@@ -346,6 +391,7 @@ class EventBus(Subscriptions):
         ),
         cases=(
             without_a_bus_it_only_appends,
+            each_stored_event_is_published_once,
             stored(publishing.a_store_publishes_what_it_has_stored, hint=2),
             what_can_be_read_only_once_is_published_too,
             stored(publishing.a_batch_is_published_in_the_order_of_the_log, hint=3),
@@ -389,7 +435,7 @@ class Publishing:
         number="8.4",
         minutes=15,
         hints=(
-            "The event that comes in is not looked at. Ask the store for everything behind `self.position`, and go "
+            "The event that comes in is not looked at. Ask `self.store` for everything behind `self.position`, and go "
             "through it in that order.",
             "The position is the number of the event that was worked on, `news.sequence_number`, never that of the "
             "hint: the hint may be old.",

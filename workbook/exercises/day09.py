@@ -71,7 +71,9 @@ class Log:
         if not isinstance(got, tuple) or len(got) != 2:
             raise NotKept(f"got {type(got).__name__} from {called}, expected the events and the new position")
         events, position = got
-        if isinstance(events, list) and any(not isinstance(one, eventstore.DomainEvent) for one in events):
+        if not isinstance(events, list):
+            raise NotKept(f"got {type(events).__name__} in the first place from {called}, expected a list of events")
+        if any(not isinstance(one, eventstore.DomainEvent) for one in events):
             raise NotKept(f"got a list of {type(events[0]).__name__} from {called}, expected events")
         expect([one.sequence_number for one in events], numbers, f"the numbers of the events of {called}")
         expect(position, further, f"the new position of {called}")
@@ -236,6 +238,28 @@ class Followed:
             expect(connection.execute(DEAD_LETTERS).fetchall(), dead, "the dead letters, as (number, attempts)")
 
 
+@case(hint=2)
+def one_batch_hands_over_what_is_there(consumer: Any) -> None:
+    there = Followed(consumer, {})
+    there.consumer().one_batch()
+    there.expect([1, 2, 3], [])
+    with there.store.connection() as connection:
+        position = connection.execute("SELECT max(position) FROM event_subscriptions").fetchone()
+    expect(position, (3,), "the position in event_subscriptions, after one_batch(), with 3 events")
+
+
+@case(hint=1)
+def each_name_has_a_position_of_its_own(consumer: Any) -> None:
+    there = Followed(consumer, {})
+    there.consumer("another")
+    with there.store.connection() as connection:
+        connection.execute("UPDATE event_subscriptions SET position = 2")
+    there.consumer().one_batch()
+    with there.store.connection() as connection:
+        handled = [number for (number,) in connection.execute(HANDLED)]
+    expect(handled, [1, 2, 3], "the events that 'reader' handled, which is at position 0, while 'another' is at 2")
+
+
 @case(hint=1)
 def whoever_holds_the_checkpoint_works_alone(consumer: Any) -> None:
     there = Followed(consumer, {})
@@ -300,6 +324,11 @@ def one_batch_says_whether_the_position_has_moved(consumer: Any) -> None:
     subscription = there.consumer()
     got = [subscription.one_batch() for _ in range(4)]
     expect(got, [True, True, True, False], "four calls of one_batch(), with 250 events")
+
+
+@case(hint=3)
+def events_of_other_types_move_the_position_as_well(consumer: Any) -> None:
+    there = Followed(consumer, {}, events=250)
     nothing = there.consumer("nothing for me", ["check"])
     got = [nothing.one_batch() for _ in range(2)]
     expect(got, [True, False], "two calls of one_batch(), with 250 events of other types")
@@ -314,6 +343,27 @@ def the_error_of_the_handler_reaches_the_caller(consumer: Any) -> None:
         there.expect([], [])
     else:
         raise NotKept("got no error from one_batch(), when the handler fails, expected the handler's")
+
+
+@case(hint=3)
+def what_does_not_fail_is_handed_over(subscription: Any) -> None:
+    there = Followed(subscription, {})
+    there.catch_up()
+    with there.store.connection() as connection:
+        errors = connection.execute("SELECT DISTINCT error FROM event_dead_letters").fetchall()
+    if errors:
+        raise NotKept(f"got a dead letter that says {errors[0][0]!r}, expected none: the handler did not fail")
+    there.expect([1, 2, 3], [])
+
+
+@case(hint=3)
+def the_failure_of_a_handler_is_noted(subscription: Any) -> None:
+    consumer = Followed(subscription, {2: 1}).consumer()
+    try:
+        got = consumer.one_batch()
+    except Breakdown:
+        raise NotKept("got the error of the handler from one_batch(), expected it to be noted") from None
+    expect(got, True, "one_batch(), when the handler fails")
 
 
 @case(hint=3)
@@ -363,6 +413,77 @@ def each_subscription_has_dead_letters_of_its_own(subscription: Any) -> None:
     there.expect([1, 2, 3], [])
 
 
+@case(hint=3)
+def the_number_of_attempts_can_be_chosen(subscription: Any) -> None:
+    class Twice(subscription):
+        attempts = 2
+
+    there = Followed(Twice, {2: 1000})
+    there.catch_up()
+    expect(there.calls[2], 2, "the number of calls with event 2, with attempts = 2")
+    there.expect([1, 3], [(2, 2)])
+
+
+@case(hint=1)
+def others_are_left_alone(subscription: Any) -> None:
+    there = Followed(subscription, {2: 1000})
+    other = "another", 2, 3, "out of ink"
+    with there.store.connection() as connection:
+        connection.execute(
+            "INSERT INTO event_subscriptions (name, failing, attempts, error) VALUES (%s, %s, %s, %s)", other
+        )
+    there.catch_up()
+    with there.store.connection() as connection:
+        look = "SELECT name, failing, attempts, error FROM event_subscriptions WHERE name = 'another'"
+        row = connection.execute(look).fetchone()
+    expect(row, other, "the row of another subscription, which nobody runs")
+    expect(there.calls[2], 5, "the number of calls with event 2, which another subscription failed at, too")
+
+
+@case(hint=1)
+def two_who_fail_at_the_same_moment_both_count(subscription: Any) -> None:
+    there = Followed(subscription, {})
+    met = there.store = AlsoFails(there.store)
+    there.consumer().note_failure(2, "paper jam")
+    with there.store.connection() as connection:
+        count = connection.execute("SELECT attempts FROM event_subscriptions WHERE name = 'reader'").fetchone()
+    if met.counted is not None:
+        of = "attempts, after two have called note_failure(2, ...), one of them in the middle of the other's call"
+        expect(count, (1 + met.counted,), of)
+
+
+class AlsoFails:
+    """A store where another consumer counts its failure right before somebody notes one, unless a lock forbids it."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.counted: int | None = None
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection]:
+        with self._store.connection() as connection:
+            execute = connection.execute
+
+            def execute_late(query: Any, *values: Any, **options: Any) -> Any:
+                if self.counted is None and "update event_subscriptions" in " ".join(str(query).lower().split()):
+                    self.counted = self._count()
+                return execute(query, *values, **options)
+
+            connection.execute = execute_late
+            yield connection
+
+    def _count(self) -> int:
+        """Returns how many failures were counted."""
+        with self._store.connection() as other, suppress(psycopg.errors.LockNotAvailable), other.transaction():
+            other.execute("SELECT FROM event_subscriptions WHERE name = 'reader' FOR UPDATE NOWAIT")
+            other.execute("UPDATE event_subscriptions SET failing = 2, attempts = attempts + 1 WHERE name = 'reader'")
+            return 1
+        return 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
 @case(hint=2)
 def the_failure_can_be_read(subscription: Any) -> None:
     there = Followed(subscription, {2: 1000})
@@ -378,9 +499,9 @@ EXERCISES = (
         number="9.1",
         minutes=15,
         hints=(
-            "Two statements. `SELECT high_water_mark()` gives the mark. Then select the `COLUMNS` of all events with "
-            "`sequence_number > %(position)s AND sequence_number <= %(mark)s`, ordered by it, and make events of the "
-            "rows with `event_from`. Return both: `return events, further`.",
+            "Two statements. `SELECT high_water_mark()` gives one row with the mark, as above. Then select the "
+            "`COLUMNS` of all events with `sequence_number > %(position)s AND sequence_number <= %(mark)s`, ordered by "
+            "it, and make events of the rows with `event_from`. Return both: `return events, further`.",
             "The mark comes first and alone. A statement sees what was committed when it began, so the events must be "
             "read by one that begins after the mark was taken.",
             "Where to go on? If `len(events) == limit`, from `events[-1].sequence_number`. Otherwise everything up to "
@@ -432,9 +553,9 @@ def next_events(connection, position, event_types=None, limit=100):
         number="9.2",
         minutes=25,
         hints=(
-            "Take the row with `SELECT position FROM event_subscriptions WHERE name = %s FOR UPDATE SKIP LOCKED`. "
-            "`fetchone()` gives None where somebody else has it: return False. Use the position that came with the "
-            "lock.",
+            "Take your row with `SELECT position FROM event_subscriptions WHERE name = %s FOR UPDATE SKIP LOCKED`. "
+            "`fetchone()` gives a row with the position, or None where somebody else has it: then return False. Use "
+            "the position that came with the lock.",
             "Everything on one connection and in one transaction: `with self.store.connection() as connection, "
             "connection.transaction():`. The lock, the events, each `hand_over`, and at the end `MOVE`. Catch nothing: "
             "an error has to leave the block, or it will be committed.",
@@ -442,7 +563,10 @@ def next_events(connection, position, event_types=None, limit=100):
             "where there were no events. Return `further > position`, behind the block.",
         ),
         cases=(
+            one_batch_hands_over_what_is_there,
+            one_batch_says_whether_the_position_has_moved,
             follows(subscribing.every_event_is_handled_once_in_the_order_of_the_log, hint=2),
+            each_name_has_a_position_of_its_own,
             every_event_goes_through_hand_over,
             follows(subscribing.effect_and_checkpoint_are_seen_together, hint=2),
             the_error_of_the_handler_reaches_the_caller,
@@ -451,7 +575,7 @@ def next_events(connection, position, event_types=None, limit=100):
             the_position_is_the_one_that_comes_with_the_lock,
             follows(subscribing.two_of_one_name_never_work_at_the_same_time, hint=1),
             follows(subscribing.only_the_types_asked_for_are_handled, hint=3),
-            one_batch_says_whether_the_position_has_moved,
+            events_of_other_types_move_the_position_as_well,
             follows(subscribing.a_slow_transaction_delays_and_loses_nothing, hint=3),
             follows(subscribing.run_handles_what_comes_until_it_is_stopped, hint=3),
         ),
@@ -485,25 +609,32 @@ def next_events(connection, position, event_types=None, limit=100):
         minutes=20,
         hints=(
             "The count belongs into the table: `SELECT failing, attempts FROM event_subscriptions WHERE name = %s FOR "
-            "UPDATE`, work out the new count, and `UPDATE` the three columns. On a connection of its own and in a "
-            "transaction of its own, because the failed one is gone.",
+            "UPDATE`, work out the new count, and `UPDATE` the three columns of this row. On a connection of its own "
+            "and in a transaction of its own: the failed one is gone, and the lock lasts as long as the transaction.",
             "`failing` says which event the count belongs to. If it is this number, count one more; if not, this is "
             "the first failure of this event: 1. `error` is noted each time.",
             "When the count has reached `self.attempts`, insert the dead letter in the same transaction. And "
-            "`hand_over` asks `event_dead_letters` for this name and this number: if there is a row, it calls nobody; "
-            "else `super().hand_over(event, connection)`.",
+            "`hand_over` first sets `self.at_work = event`, by which `one_batch` knows which event failed. Then it "
+            "asks `event_dead_letters` for this name and this number: if there is a row, it calls nobody; else "
+            "`super().hand_over(event, connection)`.",
         ),
         cases=(
+            what_does_not_fail_is_handed_over,
+            the_failure_of_a_handler_is_noted,
             an_event_that_succeeds_at_last_is_not,
             the_failure_can_be_read,
             each_event_has_a_count_of_its_own,
             an_event_that_never_succeeds_is_put_aside,
+            the_number_of_attempts_can_be_chosen,
+            others_are_left_alone,
             the_next_process_goes_on_counting,
+            two_who_fail_at_the_same_moment_both_count,
             each_subscription_has_dead_letters_of_its_own,
             follows(subscribing.whoever_dies_at_work_leaves_it_to_the_next, hint=1),
         ),
         wrong=(
             WrongAnswer(hint=2, change=("attempts + 1 if failing == number else 1", "attempts + 1")),
+            WrongAnswer(hint=1, change=("error = %s WHERE name = %s", "error = %s WHERE %s <> ''")),
             WrongAnswer(hint=3, change=("        if not aside:\n", "        if True:\n")),
             WrongAnswer(
                 hint=1,
