@@ -6,6 +6,7 @@ pandas, pyarrow and ADBC are an extra of the package, and loaded when they are n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -277,6 +278,9 @@ def _take_field(table: pa.Table, place: int, name: str, dtype: str) -> pa.Chunke
     if dtype in NEVER_MISSING:
         refuse_any(pc.is_null(texts), "is missing", f'use "{NEVER_MISSING[dtype]}", {others}')
     kind, pattern = KINDS[dtype]
+    if kind == "int64":
+        with suppress(pa.ArrowInvalid):  # nearly always all is well, and then nobody has to look at each text
+            return texts.cast(kind)
     misfit, fix = f"is {{}}, which is no {dtype},", f'use "string", {others}'
     refuse_any(pc.invert(pc.match_substring_regex(texts, pattern)), misfit, fix)
     if kind == "int64":

@@ -112,10 +112,14 @@ END;
 
 -- The two tables only tell the truth together. So whoever deletes something of them deletes all of it, and the view
 -- counts the whole log again until the next roll-up. TRUNCATE is answered by TRUNCATE: both take effect at once even
--- for a reader with an older view of the database, and neither does.
+-- for a reader with an older view of the database, and neither does. DELETE takes only what its transaction can see.
 CREATE OR REPLACE FUNCTION wait_for_roll_up() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE 'totals cannot be deleted in a transaction above READ COMMITTED, which may not see all of them'
+        USING HINT = 'Delete them in a transaction of its own, or TRUNCATE the table.';
+    END IF;
     PERFORM pg_advisory_xact_lock(2027, format('%I.event_totals', TG_TABLE_SCHEMA)::regclass::oid::int);
     RETURN NULL;
 END

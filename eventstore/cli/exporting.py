@@ -30,7 +30,7 @@ def export(
     UTC. jsonl is what append --file reads.
 
     python -m eventstore export hands
-    python -m eventstore export won --format csv --type game.won --from 2030-01-01T00:00:00Z
+    python -m eventstore export won --format csv --type game.won
     """
     wanted = EventQueryFilter(event_type=types or None, from_timestamp=from_timestamp, to_timestamp=to_timestamp)
     with installed(schema) as store, _progress_bar() as bar:

@@ -10,21 +10,35 @@ from poker.frames.reading import STREET, read, with_positions
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a decision says is taken out of its payload before it meets its hand. OFFSET 0 keeps the planner from joining
+# them first, by the ids of the hands, which lie all over the table: with six million decisions that takes ten times as
+# long.
 DECISIONS = """
 SELECT
     hand.hand_id,
     decision.sequence_number,
-    hand.names[(decision.event_data ->> 'seat')::int] AS player,
-    (decision.event_data ->> 'seat')::int AS seat,
+    hand.names[decision.seat] AS player,
+    decision.seat,
     array_to_string(hand.blinds, ' ') AS position,
-    decision.event_data ->> 'street' AS street,
-    decision.event_data ->> 'action' AS action,
-    (decision.event_data ->> 'amount')::bigint AS amount,
-    (decision.event_data ->> 'pot')::bigint AS pot,
+    decision.street,
+    decision.action,
+    decision.amount,
+    decision.pot,
     hand.players
 FROM completed_hands AS hand
-JOIN domain_events AS decision
-    ON decision.aggregate_id = hand.hand_id AND decision.event_type = 'game.action_processed'
+JOIN (
+    SELECT
+        aggregate_id,
+        sequence_number,
+        (event_data ->> 'seat')::int AS seat,
+        event_data ->> 'street' AS street,
+        event_data ->> 'action' AS action,
+        (event_data ->> 'amount')::bigint AS amount,
+        (event_data ->> 'pot')::bigint AS pot
+    FROM domain_events
+    WHERE event_type = 'game.action_processed'
+    OFFSET 0
+) AS decision ON decision.aggregate_id = hand.hand_id
 ORDER BY decision.sequence_number
 """
 

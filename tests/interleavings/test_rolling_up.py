@@ -65,3 +65,19 @@ def test_totals_are_deleted_while_a_roll_up_is_at_work(store: PostgresEventStore
         write(store, "hand 1")
         roller.execute(ROLL_UP)
         assert deleter.execute(VIEW).fetchall() == [("bet", 3, 2)]
+
+
+@pytest.mark.parametrize("table", ["event_totals", "event_total_aggregates"])
+def test_a_deleter_with_an_older_view_would_leave_half(store: PostgresEventStore, table: str) -> None:
+    """It cannot see what was rolled up since, so it is refused."""
+    write(store, "hand 1", "hand 2")
+    with store.connection() as deleter, store.connection() as other:
+        other.execute(ROLL_UP)
+        with deleter.transaction(force_rollback=True):
+            deleter.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            deleter.execute("SELECT 1")
+            store.append(DomainEvent(event_type="call", aggregate_id="hand 3", version=1, event_data={}))
+            other.execute(ROLL_UP)
+            with pytest.raises(psycopg.errors.RaiseException, match="above READ COMMITTED"):
+                deleter.execute(f"DELETE FROM {table}")
+        assert other.execute(VIEW).fetchall() == other.execute(RECOUNT).fetchall() == [("bet", 2, 2), ("call", 1, 1)]

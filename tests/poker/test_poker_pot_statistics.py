@@ -297,7 +297,7 @@ class Tables:
 
 
 def test_the_views_are_a_recount_after_every_step(store: PostgresEventStore, request: pytest.FixtureRequest) -> None:
-    examples = 300 if request.config.getoption("--long") else 50
+    examples = 300 if request.config.getoption("--long") else 30
     poker.install(store)
     with store.connection() as connection:
 
@@ -344,6 +344,27 @@ def test_what_is_rolled_up_is_not_looked_up_again(store: PostgresEventStore) -> 
         assert connection.execute(ROLL_UP).fetchone() == (0,)
         connection.execute("UPDATE rolled_up_hands SET pot = 1000")
         assert connection.execute("SELECT sum(pot) FROM completed_hands").fetchone() == (3_000,)
+
+
+@pytest.mark.parametrize("forget", FORGET)
+def test_whoever_deletes_some_of_them_deletes_all(store: PostgresEventStore, forget: str) -> None:
+    poker.install(store)
+    for number in range(3):
+        store.append_many(some_hand(number))
+    with store.connection() as connection:
+        connection.execute(ROLL_UP)
+        connection.execute(forget)
+        assert connection.execute("SELECT count(*) FROM rolled_up_hands").fetchone() == (0,)
+        assert len(check(connection)) == 3
+
+
+def test_a_roll_up_goes_on_until_nothing_is_left(store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        store.append_many(some_hand(number))
+    monkeypatch.setattr("poker.rolling_up.CHUNK", 2)
+    parts: list[int] = []
+    assert roll_up(store, parts.append) == 5
+    assert parts == [2, 2, 1]
 
 
 def test_a_hand_that_the_mark_cuts_is_counted_once(store: PostgresEventStore) -> None:

@@ -36,7 +36,7 @@ def texts(store: PostgresEventStore) -> list[bytes]:
 
 
 def test_installing_again_changes_nothing(store: PostgresEventStore, schema: str) -> None:
-    assert install(store) == ["poker/010_quarantine"]
+    assert "poker/010_quarantine" in install(store)
     assert install(store) == []
     with store.connection() as connection:
         assert check_schema(connection, schema) == []
