@@ -44,7 +44,7 @@ def main() -> int:
         print(_too_old(), file=sys.stderr)
         return 1
     try:
-        if not _is_ready():
+        if not is_ready():
             _set_up()
     except SetUpError as error:
         print(error, file=sys.stderr)
@@ -59,7 +59,8 @@ def main() -> int:
     return _hand_over(sys.argv[1:])
 
 
-def _is_ready() -> bool:
+def is_ready() -> bool:
+    """Whether `.venv` is what this checkout and this Python need."""
     return PYTHON.exists() and _stamp() == _wanted_stamp()
 
 
@@ -87,7 +88,7 @@ def _set_up() -> None:
     VENV.mkdir(exist_ok=True)
     with LOCK.open("ab") as lock:
         _wait_for(lock)
-        if _is_ready():  # somebody else did it while we waited
+        if is_ready():  # somebody else did it while we waited
             return
         if not _may_stay():
             print(f"Setting up, step 1 of 2: a Python {_python_version()} environment in {VENV}.", flush=True)
