@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from workbook.classroom_cli import app as classroom
+
 # More workers than this do not help: each one runs a kernel, and they share one server.
 MOST_WORKERS = 8
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.add_typer(classroom, name="classroom")
 
 
 @app.callback(invoke_without_command=True)

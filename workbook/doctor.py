@@ -92,11 +92,12 @@ def _server() -> Finding:
         with open_connection(server_url(), "public") as connection:
             version = connection.info.server_version
             encoding = connection.info.parameter_status("server_encoding")
+            place = f"{connection.info.user} at {connection.info.host}"
     except EventStoreError as error:
         return Finding(
             "PostgreSQL", str(error), "type python3 -m workbook run eventstore up, or set EVENTSTORE_URL to a server"
         )
-    found = f"{version // 10_000}.{version % 10_000}, {encoding}"
+    found = f"{version // 10_000}.{version % 10_000}, {encoding}, {place}"
     if version // 10_000 > NEWEST_SERVER:
         return Finding("PostgreSQL", found, f"use PostgreSQL 15 to {NEWEST_SERVER}: newer ones are not tested yet")
     if encoding != "UTF8":

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def service() -> dict[str, Any]:
     """The one service of the file, with every variable at its default."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    compose = yaml.safe_load(re.sub(r"\$\{\w+:-(\w+)\}", r"\1", text))
+    compose = yaml.safe_load(re.sub(r"\$\{\w+:-([\w.]+)\}", r"\1", text))
     (service,) = compose["services"].values()
     service["named volumes"] = list(compose["volumes"])
     return service
@@ -33,13 +33,15 @@ def test_the_address_in_the_code_is_that_of_the_container(service: dict[str, Any
     assert service["environment"]["POSTGRES_DB"] == address["dbname"]
 
 
-def test_port_user_and_password_can_be_changed() -> None:
+def test_what_a_class_needs_can_be_changed() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     variables = set(re.findall(r"\$\{(\w+):-", text))
-    assert variables == {"EVENTSTORE_PORT", "EVENTSTORE_USER", "EVENTSTORE_PASSWORD", "EVENTSTORE_DB"}
+    assert variables == {
+        f"EVENTSTORE_{what}" for what in ("ADDRESS", "PORT", "USER", "PASSWORD", "DB", "MAX_CONNECTIONS")
+    }
 
 
-def test_only_this_machine_reaches_it(service: dict[str, Any]) -> None:
+def test_only_this_machine_reaches_it_unless_somebody_says_otherwise(service: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
