@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -92,6 +93,60 @@ def assemble(
         _stop(str(error))
 
 
+@app.command("start")
+def start_a_day(day: Annotated[int, typer.Argument(help="The number of the day.")]) -> None:
+    """Put a fresh copy of one day into my/, without outputs. What is there is never overwritten."""
+    from workbook.copies import CopyError, start_day
+
+    try:
+        path = start_day(day)
+    except CopyError as error:
+        _stop(str(error))
+    print(f"New in your copy: {path.parent.name}/{path.name}")
+
+
+@app.command()
+def reset(day: Annotated[int, typer.Argument(help="The number of the day.")]) -> None:
+    """Begin a day again: a fresh copy, without outputs. Your old one is put aside, and the command says where."""
+    from workbook.copies import CopyError, reset_day
+
+    try:
+        path, aside = reset_day(day)
+    except CopyError as error:
+        _stop(str(error))
+    if aside:
+        print(f"Your copy so far is now {path.parent.name}/{aside.parent.name}/{aside.name}")
+    print(f"Fresh in your copy: {path.parent.name}/{path.name}")
+
+
+@app.command()
+def diff(day: Annotated[int, typer.Argument(help="The number of the day.")]) -> None:
+    """Compare your exercises of one day with their solutions. An exercise that is still to do is not shown."""
+    from workbook.copies import CopyError, difference
+    from workbook.tables import print_difference
+
+    try:
+        for said, lines in difference(day):
+            print_difference(said, lines)
+    except CopyError as error:
+        _stop(str(error))
+
+
+@app.command()
+def progress(
+    folder: Annotated[Path | None, typer.Argument(help="The folder of your notebooks; my/ without it.")] = None,
+) -> None:
+    """Show how far you have come, exercise by exercise, as your saved notebooks say. Nothing is run."""
+    from workbook.copies import progress as look
+    from workbook.paths import MY
+    from workbook.tables import print_progress
+
+    copy = (folder or MY).resolve()
+    if not copy.is_dir():
+        _stop(f"{folder or 'my/'} is no folder: name the one that holds your notebooks, or type python3 -m workbook")
+    print_progress(list(look(copy=copy)))
+
+
 @app.command()
 def doctor() -> None:
     """Look at this machine and say what to do about each fault."""
@@ -108,7 +163,7 @@ def run(context: typer.Context, module: Annotated[str, typer.Argument(help="A mo
     raise typer.Exit(run_to_the_end([sys.executable, "-m", module, *context.args]))
 
 
-def _stop(message: str) -> None:
+def _stop(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(1)
 

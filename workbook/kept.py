@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 # Editors lose tags when a cell is copied, so a kept cell is known by this line.
-_EXERCISE = re.compile(r"^#[ \t]*Exercise[ \t]+(\d+\.\d+)", re.MULTILINE)
+EXERCISE = re.compile(r"^#[ \t]*Exercise[ \t]+(\d+\.\d+)", re.MULTILINE)
 _GIVEN = re.compile(r"^#[ \t]*Kept:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-_TITLE = re.compile(r"^# Day \d+: (.+?)(?: \(solved\))?$", re.MULTILINE)
+TITLE = re.compile(r"^# Day \d+: (.+?)(?: \(solved\))?$", re.MULTILINE)
 TO_DO = "is still to do"
 _MAGIC = re.compile(r"^\s*[%!?].*$|^.*\?\s*$", re.MULTILINE)
 
@@ -104,7 +104,7 @@ def read_solutions(folder: Path) -> list[Solution]:
 
 def _solution(path: Path) -> Solution:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    title = _TITLE.search("".join(cells[0]["source"]))
+    title = TITLE.search("".join(cells[0]["source"]))
     models, code = [], []
     for cell in cells:
         source = "".join(cell["source"])
@@ -112,7 +112,7 @@ def _solution(path: Path) -> Solution:
             continue
         code.append(source)
         if "keep" in cell["metadata"].get("tags", []):
-            exercise, given = _EXERCISE.match(source), _GIVEN.match(source)
+            exercise, given = EXERCISE.match(source), _GIVEN.match(source)
             found = exercise or given
             name = found[1] if found else source.splitlines()[0]
             models.append(Model(name, exercise is not None, cell.get("id"), source))
@@ -171,7 +171,7 @@ class _Shelf:
         self.broken: set[str] = set()
         for path in sorted(copy.glob("*.ipynb")):
             try:
-                self._cells[path.name] = list(_code_cells(path))
+                self._cells[path.name] = list(code_cells(path))
             except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
                 problem = f"{type(error).__name__}: {error}".splitlines()[0]
                 notes.append(f"{path.name} cannot be read as a notebook ({problem}): the solution stands in for it")
@@ -193,7 +193,7 @@ class _Shelf:
 
         A copy of a notebook under another name counts for exercises only: their numbers are unique in the course.
         """
-        pattern = _EXERCISE if model.exercise else _GIVEN
+        pattern = EXERCISE if model.exercise else _GIVEN
         others = [other for other in self._cells if other != home] if model.exercise else []
         for notebook in (home, *others):
             for _, source in reversed(self.cells(notebook)):
@@ -201,15 +201,16 @@ class _Shelf:
                     yield notebook, source
         # Whoever has rewritten the cell from its first line on has still left its identity.
         for cell_id, source in self.cells(home):
-            if cell_id == model.cell_id and not _EXERCISE.search(source) and not _GIVEN.search(source):
+            if cell_id == model.cell_id and not EXERCISE.search(source) and not _GIVEN.search(source):
                 yield home, source
 
 
-def _code_cells(path: Path) -> Iterator[tuple[str | None, str]]:
+def code_cells(path: Path) -> Iterator[tuple[str | None, str]]:
     """Identity and text of each code cell of a notebook file."""
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    # Some editors on Windows put a mark in front, and carriage returns behind the lines of a cell.
+    for cell in json.loads(path.read_text(encoding="utf-8-sig"))["cells"]:
         if cell["cell_type"] == "code":
-            yield cell.get("id"), "".join(cell["source"])
+            yield cell.get("id"), "".join(cell["source"]).replace("\r\n", "\n")
 
 
 def _own_or_solution(day: Solution, model: Model, shelf: _Shelf) -> tuple[Model, KeptCell, str]:
@@ -218,7 +219,7 @@ def _own_or_solution(day: Solution, model: Model, shelf: _Shelf) -> tuple[Model,
     for notebook, text in shelf.candidates(day.name, model):
         problem = _problem(text, model, notebook)
         if not problem:
-            source, _ = _parsed(text)
+            source, _ = parsed(text)
             return model, KeptCell(day=day.number, name=model.name, origin=notebook, source=source), ""
         first_problem = first_problem or problem
     chosen = KeptCell(day=day.number, name=model.name, origin="the solution", source=model.source)
@@ -228,13 +229,13 @@ def _own_or_solution(day: Solution, model: Model, shelf: _Shelf) -> tuple[Model,
 def _problem(text: str, model: Model, notebook: str) -> str:
     """Why a cell cannot be taken, empty if it can."""
     try:
-        _, tree = _parsed(text)
+        _, tree = parsed(text)
     except SyntaxError as error:
         return f"does not parse ({error.msg} in line {error.lineno} of its cell in {notebook})"
     return _unsolved(tree, model.source)
 
 
-def _parsed(source: str) -> tuple[str, ast.Module]:
+def parsed(source: str) -> tuple[str, ast.Module]:
     """The text and its tree. A line of SQL may begin with a percent sign, so magics are looked for only if need be."""
     try:
         return source, ast.parse(source)
@@ -248,13 +249,13 @@ def _parsed(source: str) -> tuple[str, ast.Module]:
 
 def _unsolved(tree: ast.Module, solution: str) -> str:
     """What is missing in a cell, empty if nothing is."""
-    if any(_is_stub(node) for node in ast.walk(tree)):
+    if any(is_stub(node) for node in ast.walk(tree)):
         return TO_DO
     missing = sorted(defined(ast.parse(solution)) - defined(tree))
     return f"does not define {' and '.join(f'`{name}`' for name in missing)}" if missing else ""
 
 
-def _is_stub(node: ast.AST) -> bool:
+def is_stub(node: ast.AST) -> bool:
     error: Any = node.exc if isinstance(node, ast.Raise) else None
     return (
         isinstance(error, ast.Call)

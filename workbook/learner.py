@@ -45,11 +45,23 @@ def update_copy(source: Path = NOTEBOOKS, copy: Path = MY) -> list[Path]:
         own = copy / path.name
         if own.exists():
             continue
-        text = notebooks.text_of(notebooks.without_outputs(notebooks.read(path)))
-        # The solutions stay where they are; from the copy they are one folder further away.
-        own.write_text(text.replace("](solutions/", f"](../{source.name}/solutions/"), encoding="utf-8", newline="\n")
+        copy_day(path, own)
         added.append(own)
     return added
+
+
+def copy_day(path: Path, own: Path) -> None:
+    """Copy one notebook without its outputs.
+
+    Args:
+        path: the learner's version.
+        own: the file to write; it must not exist.
+    """
+    text = notebooks.text_of(notebooks.without_outputs(notebooks.read(path)))
+    # The solutions stay where they are; from the copy they are one folder further away.
+    text = text.replace("](solutions/", f"](../{path.parent.name}/solutions/")
+    with own.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
 
 
 def open_lab(arguments: Sequence[str] = ()) -> int:
