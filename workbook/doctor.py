@@ -1,10 +1,16 @@
-"""Look at everything that the course needs on this machine, and say for each fault what to type."""
+"""Look at everything that the course needs on this machine, and say for each fault what to type.
+
+What it prints is also what a report of a problem needs: versions, the system, where the server comes from. It never
+prints a password.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import shutil
+import subprocess
 import sys
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -12,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eventstore.database import open_connection, server_url
+from eventstore.embedded import Cluster
 from eventstore.errors import EventStoreError
 from workbook.paths import NOTEBOOKS, ROOT
 
@@ -38,6 +45,7 @@ class Finding:
 def examine_machine(root: Path = ROOT) -> Iterator[Finding]:
     """Look at one thing after the other. No look ends the others: an unexpected error is a finding too."""
     looks: list[tuple[str, Callable[[], Finding]]] = [
+        ("workbook", lambda: _workbook(root)),
         ("Python", _python),
         ("packages", lambda: packages(root / "requirements.txt")),
         ("PostgreSQL", _server),
@@ -54,8 +62,19 @@ def examine_machine(root: Path = ROOT) -> Iterator[Finding]:
             yield Finding(what, f"{type(error).__name__}: {error}", SET_UP_AGAIN)
 
 
+def _workbook(root: Path) -> Finding:
+    version = importlib.metadata.version("eventstore-workbook")
+    # Without Git, or in a folder that was downloaded as an archive, the version has to do.
+    try:
+        command = ["git", "-C", str(root), "show", "--no-patch", "--format=%h of %cs", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    except OSError:
+        return Finding("workbook", version)
+    return Finding("workbook", f"{version}, commit {commit.stdout.strip()}" if commit.returncode == 0 else version)
+
+
 def _python() -> Finding:
-    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    found = f"{platform.python_version()} on {platform.platform()}"
     if sys.prefix == sys.base_prefix:
         return Finding("Python", f"{found}, outside .venv", "type python3 -m workbook doctor")
     return Finding("Python", found)
@@ -97,7 +116,9 @@ def _server() -> Finding:
         return Finding(
             "PostgreSQL", str(error), "type python3 -m workbook run eventstore up, or set EVENTSTORE_URL to a server"
         )
-    found = f"{version // 10_000}.{version % 10_000}, {encoding}, {place}"
+    named = os.environ.get("EVENTSTORE_URL")
+    source = "as EVENTSTORE_URL says" if named else f"private server, from {Cluster().status().provider}"
+    found = f"{version // 10_000}.{version % 10_000}, {encoding}, {place}, {source}"
     if version // 10_000 > NEWEST_SERVER:
         return Finding("PostgreSQL", found, f"use PostgreSQL 15 to {NEWEST_SERVER}: newer ones are not tested yet")
     if encoding != "UTF8":

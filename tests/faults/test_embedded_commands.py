@@ -76,6 +76,16 @@ def test_url_is_the_only_command_that_prints_the_password(command: Command) -> N
     assert password not in command("up").stdout
 
 
+def test_the_doctor_says_where_the_server_comes_from_and_not_its_password(
+    command: Command, environment: dict[str, str]
+) -> None:
+    password = str(conninfo_to_dict(command("url").stdout.strip())["password"])
+    doctor = [sys.executable, "-m", "workbook.cli", "doctor"]
+    answer = subprocess.run(doctor, env=environment | {"COLUMNS": "200"}, capture_output=True, encoding="utf-8")
+    assert "UTF8, postgres at 127.0.0.1, private server, from " in answer.stdout
+    assert password not in answer.stdout + answer.stderr
+
+
 def test_psql_gets_its_arguments_and_its_exit_code_comes_back(command: Command, tmp_path: Path) -> None:
     assert command("psql", "-Atc", "select 6 * 7").stdout == "42\n"
     assert command("psql", "--", "-At", "-c", "select 6 * 7").stdout == "42\n"

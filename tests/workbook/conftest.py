@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sample_course import SAMPLE, Course
 
 from workbook.build import build
+from workbook.paths import ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,3 +53,17 @@ def _built_once(tmp_path_factory: pytest.TempPathFactory) -> Course:
 def built(_built_once: Course, tmp_path: Path) -> Course:
     """The sample day, built; each test gets a copy to spoil."""
     return Course(Path(shutil.copytree(_built_once.folder, tmp_path / "a course")))
+
+
+@pytest.fixture
+def checkout_copy(tmp_path: Path) -> Path:
+    """The files of this checkout as they are now, in a folder of their own: what a fresh clone would hold."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8")
+    if listed.returncode != 0:
+        pytest.skip("this folder is no Git checkout, so nobody says which files belong to it")
+    copy = tmp_path / "a clone"
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    return copy

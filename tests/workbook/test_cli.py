@@ -1,13 +1,16 @@
 """The commands do what they say, with the right exit code, on every console."""
 
 import os
+import platform
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from workbook.doctor import SET_UP_AGAIN, packages
+from workbook.doctor import SET_UP_AGAIN, examine_machine, packages
 from workbook.paths import ROOT
 
 
@@ -47,10 +50,14 @@ def test_build_of_a_day_that_does_not_exist_is_a_short_error() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_doctor_is_content_with_this_machine() -> None:
+def test_doctor_is_content_with_this_machine_and_tells_what_a_report_needs() -> None:
     done = workbook("doctor")
     assert "All is well." in done.stdout, done.stdout
     assert done.returncode == 0
+    found = " ".join(done.stdout.split())
+    assert f"workbook ok {version('eventstore-workbook')}" in found
+    assert f"Python ok {platform.python_version()} on " in found
+    assert re.search(r"PostgreSQL ok 1[5-8]\.\d+, UTF8, \S+ at \S+, as EVENTSTORE_URL says", found)
 
 
 def test_doctor_can_be_read_on_a_narrow_console_without_utf8() -> None:
@@ -65,6 +72,14 @@ def test_doctor_says_what_to_do_about_a_server_that_is_away_without_showing_the_
     assert done.returncode == 1
     assert "Next: type python3 -m workbook run eventstore up" in " ".join(done.stdout.split())
     assert "topsecret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:topsecret@127.0.0.1:port/db", "postgres:/me:topsecret"])
+def test_doctor_shows_no_password_of_an_address_that_is_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTSTORE_URL", url)
+    server = next(finding for finding in examine_machine() if finding.what == "PostgreSQL")
+    assert server.fix
+    assert "topsecret" not in server.found + server.fix
 
 
 @pytest.mark.parametrize(
