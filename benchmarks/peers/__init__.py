@@ -1,0 +1,49 @@
+"""The contenders, by name. Each is loaded when it is asked for, so that one that is missing leaves the others alone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from benchmarks.work import Contender
+
+OURS = "eventstore"
+BARE = "bare driver, same objects"
+BARE_READY = "bare driver, ready values"
+BARE_COPY = "bare COPY, same objects"
+LIBRARY = "eventsourcing"
+LIBRARY_READY = "eventsourcing, ready bytes"
+FUNCTION = "eventsourcing, its function"
+FUNCTION_READY = "eventsourcing, its function, ready bytes"
+MESSAGE_DB = "message-db"
+EVENTSOURCE_PY = "eventsource-py"
+
+_PLACES = {
+    OURS: ("ours", "Ours"),
+    BARE: ("driver", "SameObjects"),
+    BARE_READY: ("driver", "ReadyValues"),
+    BARE_COPY: ("driver", "Copy"),
+    LIBRARY: ("eventsourcing_library", "Default"),
+    LIBRARY_READY: ("eventsourcing_library", "DefaultReady"),
+    FUNCTION: ("eventsourcing_library", "Function"),
+    FUNCTION_READY: ("eventsourcing_library", "FunctionReady"),
+    MESSAGE_DB: ("message_db", "MessageDb"),
+    EVENTSOURCE_PY: ("eventsource_library", "EventsourcePy"),
+}
+
+
+class Missing(Exception):
+    """What a contender needs is not there. The text says what to do."""
+
+
+def load(name: str) -> type[Contender]:
+    """The class of a contender.
+
+    Raises:
+        Missing: its package is not installed.
+    """
+    module, kind = _PLACES[name]
+    try:
+        found: type[Contender] = getattr(import_module(f"benchmarks.peers.{module}"), kind)
+    except ImportError as error:
+        raise Missing(f"{error.name or name} is not installed: pip install -r benchmarks/requirements.txt") from None
+    return found
