@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 
 from eventstore.errors import EventStoreError, InvalidEventError, VersionConflictError
 from eventstore.events import DomainEvent
-from eventstore.reading import event_from, rows
+from eventstore.reading import events_from, rows
 from eventstore.store import first_versions, known_batch
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ class Appending:
         sent = ([event.id for event in batch], [event.aggregate_id for event in batch])
         # Planned for the table as it is now, since a plan that was made for a small one might read all of a large one.
         found = rows(connection, self._look_back, sent, prepare=False)
-        stored = known_batch(batch, {row[2]: event_from(row[2:]) for row in found if row[2] is not None})
+        known = events_from([row[2:] for row in found if row[2] is not None])
+        stored = known_batch(batch, {event.id: event for event in known})
         if stored:
             return stored
         latest = {row[0]: row[1] for row in found}
@@ -242,6 +243,9 @@ def _as_in_the_store(connection: psycopg.Connection, schema: str) -> Iterator[No
     rows(connection, LOOK_THERE_AGAIN, (path,))  # after an error, the end of the savepoint does it
 
 
+IN_TRANSACTION, NO_PIPELINE = TransactionStatus.INTRANS, PipelineStatus.OFF  # looked up once, not at each event
+
+
 def hand_over(
     handler: Callable[[DomainEvent, psycopg.Connection], object], event: DomainEvent, connection: psycopg.Connection
 ) -> None:
@@ -255,7 +259,7 @@ def hand_over(
     except psycopg.Rollback as error:  # which would end the transaction in silence
         raise RuntimeError("the handler has asked for a rollback: raise another error instead") from error
     session = connection.pgconn
-    if session.transaction_status != TransactionStatus.INTRANS or session.pipeline_status != PipelineStatus.OFF:
+    if session.transaction_status != IN_TRANSACTION or session.pipeline_status != NO_PIPELINE:
         raise RuntimeError(
             "the handler has ended the transaction, hidden an error that spoiled it, or left something open in it"
         )

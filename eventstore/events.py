@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Collection
@@ -111,7 +110,7 @@ class DomainEvent:
             raise InvalidEventError("metadata", f"is {type(self.metadata).__name__}", "pass EventMetadata(...)")
         text = payload.encode_object("event_data", self.event_data)
         # The class is frozen for everybody else. Here the event takes its own copy of what the caller may still change.
-        self.__dict__.update(plain, event_data=json.loads(text), _json=text)
+        self.__dict__.update(plain, event_data=payload.decode(text), _json=text)
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -121,7 +120,7 @@ class DomainEvent:
         copy = object.__new__(DomainEvent)
         copy.__dict__.update(
             self.__dict__,
-            event_data=json.loads(self.payload_json),
+            event_data=payload.decode(self.payload_json),
             sequence_number=sequence_number,
             recorded_at=recorded_at,
         )
@@ -162,7 +161,7 @@ class EventSnapshot:
             "schema_version": check_version("schema_version", self.schema_version),
         }
         text = payload.encode("state", self.state)
-        self.__dict__.update(plain, state=json.loads(text), _json=text)
+        self.__dict__.update(plain, state=payload.decode(text), _json=text)
 
     def __hash__(self) -> int:
         return hash((self.aggregate_id, self.version))
@@ -233,7 +232,7 @@ class EventQueryFilter:
         plain["_json"] = None
         if self.data_contains is not None:
             text = payload.encode_object("data_contains", self.data_contains)
-            plain |= {"data_contains": json.loads(text), "_json": text}
+            plain |= {"data_contains": payload.decode(text), "_json": text}
         for name in ("after_sequence", "limit"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -172,7 +171,7 @@ class InMemoryEventStore:
 def _fits(event: DomainEvent, filter: EventQueryFilter) -> bool:
     """Whether an event fits every field that the filter gives."""
     types = (filter.event_type,) if isinstance(filter.event_type, str) else filter.event_type
-    part = None if filter.data_contains_json is None else json.loads(filter.data_contains_json)
+    part = None if filter.data_contains_json is None else payload.decode(filter.data_contains_json)
     equal = (
         (filter.aggregate_id, event.aggregate_id),
         (filter.user_id, event.metadata.user_id),
@@ -195,4 +194,4 @@ def _copy(event: DomainEvent) -> DomainEvent:
 
 
 def _copy_snapshot(snapshot: EventSnapshot) -> EventSnapshot:
-    return replace(snapshot, state=json.loads(snapshot.state_json))
+    return replace(snapshot, state=payload.decode(snapshot.state_json))

@@ -16,7 +16,7 @@ from eventstore.bus import EventBus, check_bus
 from eventstore.database import Connections, in_our_words, install
 from eventstore.errors import InvalidEventError
 from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot, check_count, check_name
-from eventstore.reading import event_from, rows
+from eventstore.reading import PAYLOAD, events_from, rows
 from eventstore.store import (
     above_the_head,
     check_filter,
@@ -150,7 +150,7 @@ class PostgresEventStore:
         check_name("aggregate_id", aggregate_id)
         first, last = check_versions(from_version, to_version)
         found = self._select(reading.GET_BY_AGGREGATE, aggregate_id, first, last, None)
-        return [event_from(row) for row in found]
+        return list(events_from(found))
 
     def get_stream(
         self, aggregate_id: str, from_version: int = 1, to_version: int | None = None
@@ -246,11 +246,11 @@ class PostgresEventStore:
         size = FIRST_PAGE
         while True:
             page = self._select(reading.GET_BY_AGGREGATE, aggregate_id, first, last, size)
-            yield from map(event_from, page)
+            yield from events_from(page)
             if len(page) < size:
                 return
             first = page[-1][3] + 1
-            size = max(1, min(LARGEST_PAGE, PAGE_BYTES * size // sum(len(row[4]) for row in page)))
+            size = max(1, min(LARGEST_PAGE, PAGE_BYTES * size // sum(len(row[PAYLOAD]) for row in page)))
 
     def _select(self, statement: str, *parameters: object, prepare: bool = True) -> list[tuple[Any, ...]]:
         return self._connections.run(lambda connection: rows(connection, statement, parameters, prepare))

@@ -19,7 +19,7 @@ from eventstore.database import INSTALL_LOCK, in_our_words, sql_files
 from eventstore.errors import EventStoreError, InvalidEventError, SchemaError, StoreUnavailableError
 from eventstore.events import MAX_TEXT_BYTES, DomainEvent, check_name
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, event_from, read_log, rows
+from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, events_from, read_log, rows
 from eventstore.subscription import TIME_LIMITS, Subscription
 
 # Whoever wants to read a table that we wait for waits behind us. So we wait for a moment only, let the others pass, and
@@ -391,7 +391,7 @@ class _Site:
     def _apply_next(self, position: int, goal: int) -> int:
         """Apply the next events up to the goal, and note how far that is, for those who look on."""
         page = read_log(self._connection, self._types, position, goal, BATCH)
-        for row in page.rows:
-            hand_over(self._projection.apply, event_from(row), self._connection)
+        for event in events_from(page.rows):
+            hand_over(self._projection.apply, event, self._connection)
         self._checkpoint.move(self._connection, NOTHING_FAILED, page.up_to)
         return page.up_to

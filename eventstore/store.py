@@ -5,7 +5,6 @@ Below the promises stand the checks of a batch that need no store, which both cl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
@@ -302,4 +301,4 @@ def _first_difference(sent: DomainEvent, stored: DomainEvent) -> str | None:
         if getattr(sent, name) != getattr(stored, name):
             return name
     # Not `sent.event_data`, which its owner may have changed since the event was made.
-    return None if payload.same(json.loads(sent.payload_json), stored.event_data) else "event_data"
+    return None if payload.same(payload.decode(sent.payload_json), stored.event_data) else "event_data"

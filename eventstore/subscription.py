@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -21,7 +20,7 @@ from eventstore.database import in_our_words, install
 from eventstore.errors import EventStoreError, InvalidEventError, StoreUnavailableError
 from eventstore.events import DomainEvent, check_count, check_name
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, ReadAhead, event_from, read_log, rows
+from eventstore.reading import HAS_NO_MARK, HIGH_WATER_MARK, NUMBER, PAYLOAD, ReadAhead, events_from, read_log, rows
 
 logger = logging.getLogger("eventstore.subscription")
 
@@ -300,15 +299,16 @@ class Subscription:
         if len(found) > 1 and done == taken.failing:
             found.pop()  # it gets a transaction of its own
             done -= 1
-        if found and _number(found[0]) == taken.failing and taken.attempts >= self._backoff.attempts:
+        if found and found[0][NUMBER] == taken.failing and taken.attempts >= self._backoff.attempts:
             self._checkpoint.put_aside(connection, taken)
             logger.error("subscription %s: event %s was put aside: %s", self.name, taken.failing, taken.error)
             found.clear()
-        batch.numbers, batch.bytes = [_number(row) for row in found], sum(len(row[4]) for row in found)
+        batch.numbers, batch.bytes = [row[NUMBER] for row in found], sum([len(row[PAYLOAD]) for row in found])
+        events = events_from(found)
         began = now = time.monotonic()
-        for row in found:
-            batch.at_work, before = _number(row), now
-            hand_over(self._handler, event_from(row), connection)
+        for number in batch.numbers:
+            batch.at_work, before = number, now
+            hand_over(self._handler, next(events), connection)
             now = time.monotonic()
             if now - before > self._handler_timeout:
                 connection.execute("SELECT")  # has the server lost its patience? With this event, and not a later one
@@ -349,12 +349,6 @@ def _check_seconds(argument: str, seconds: object, least: float, most: float) ->
         raise InvalidEventError(argument, f"is {type(seconds).__name__}", "pass a number of seconds")
     if not least <= seconds <= most:
         raise InvalidEventError(argument, "is out of range", f"use {least} to {most} seconds")
-
-
-def _number(row: tuple[Any, ...]) -> int:
-    """The sequence number in a row that was read."""
-    number: int = row[10]
-    return number
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from eventstore.database import in_our_words
 from eventstore.errors import StoreUnavailableError
 from eventstore.events import DomainEvent, EventQueryFilter
 from eventstore.postgres import PostgresEventStore
-from eventstore.reading import HAS_NO_MARK, event_from
+from eventstore.reading import HAS_NO_MARK, events_from
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
 
@@ -81,7 +81,7 @@ def _newest(store: PostgresEventStore, wanted: EventQueryFilter, mark: int) -> l
                 " follow the server that is written to, or leave out --follow"
             )
         found = connection.execute(NEWEST, (mark, types, types, wanted.limit), prepare=False, binary=True).fetchall()
-    return [event_from(row) for row in reversed(found)]
+    return list(events_from(found[::-1]))
 
 
 def _between(store: PostgresEventStore, wanted: EventQueryFilter, seen: int, mark: int) -> Iterator[DomainEvent]:

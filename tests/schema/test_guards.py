@@ -44,9 +44,12 @@ def test_a_plain_insert_works_and_reads_back(store: eventstore.PostgresEventStor
     assert (event.id, event.schema_version, event.metadata) == (UUID(int=1), 1, eventstore.EventMetadata())
 
 
-def test_a_payload_that_python_cannot_read_is_told_with_its_event(store: eventstore.PostgresEventStore) -> None:
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 5_000 + "]" * 5_000], ids=["digits", "depth"])
+def test_a_payload_that_python_cannot_read_is_told_with_its_event(
+    store: eventstore.PostgresEventStore, value: str
+) -> None:
     with store.connection() as connection:
-        connection.execute(PLAIN_INSERT, ROW | {"event_data": f'{{"pot": {"9" * 5_000}}}'})
+        connection.execute(PLAIN_INSERT, ROW | {"event_data": f'{{"pot": {value}}}'})
     with pytest.raises(eventstore.EventStoreError, match=str(ROW["id"])):
         store.get_by_aggregate("hand")
 

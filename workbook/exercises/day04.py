@@ -14,7 +14,7 @@ from psycopg import sql
 
 import eventstore
 from eventstore import EventQueryFilter, InMemoryEventStore
-from eventstore.reading import event_from
+from eventstore.reading import events_from
 from workbook.contract import ordering, querying, questions, streaming
 from workbook.contract.hands import CAUSE, EIGHT_O_CLOCK, EVENING, expect_places, places_of, two_hands
 from workbook.contract.promises import event
@@ -124,7 +124,7 @@ def composed(text: Any) -> sql.Composable:
 def run(store: Any, where: Any, order: Any, values: dict[str, Any]) -> list[Any]:
     statement = sql.SQL(SELECT).format(where=composed(where), order=composed(order))
     with store.connection() as connection:
-        return [event_from(row) for row in connection.execute(statement, values, binary=True)]
+        return list(events_from(connection.execute(statement, values, binary=True)))
 
 
 def taken_apart(conditions: Any, question: Any) -> tuple[Any, Any]:
