@@ -32,6 +32,8 @@ and goes on with cells, `# %% [markdown]` for text and `# %%` for code, tags in 
                                             paragraph of the markdown cell right after it says what the plot shows:
                                             it becomes the alternative text
     an output that may differ               the tag `nbval-ignore-output`
+    what the instructor needs to know       one markdown cell with the tag `instructor`, in neither notebook:
+                                            `workbook/guide.py` says what stands in it
     a cell for the learner's own package    the tag `keep`, and the first line `# Kept: name` or `# Exercise 1.1, kept`
     a magic                                 a comment, `# %pip list`, which jupytext turns into the magic
 
@@ -53,18 +55,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from workbook import notebooks
+from workbook import guide, notebooks
 from workbook.compose import Variant, compose
 from workbook.lint import lint_day, lint_outputs
 from workbook.source import Day, SourceError, read_days
 
 
-def build(source: Path, target: Path, *, only: int | None = None, say: Callable[[str], None] = print) -> None:
+def build(
+    source: Path,
+    target: Path,
+    *,
+    guides: Path | None = None,
+    only: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
     """Build the notebooks of all days, or of one, and run them.
 
     Args:
         source: the folder of the `dayNN_slug.py` files.
         target: the folder of the learner's notebooks; the solved ones go to `solutions/` below it.
+        guides: the folder of the instructor's pages; None for none.
         only: the number of the one day to build; None for all.
         say: takes one line for each notebook.
 
@@ -73,11 +83,10 @@ def build(source: Path, target: Path, *, only: int | None = None, say: Callable[
         BrokenCellError: a cell failed that should not have.
     """
     days = read_days(source)
-    chosen = [day for day in days if only in (None, day.number)]
-    if not chosen:
-        raise SourceError(f"no day {'' if only is None else f'{only} '}in {source}: there are {_listed(days)}")
-    for day in chosen:
+    for day in _chosen(source, days, only):
         _stop_at(lint_day(day))
+        if guides:
+            _write_page(day, days, guides, say)
         for path, variant in _files(day, target):
             notebook = compose(day, variant, days)
             try:
@@ -92,14 +101,21 @@ def build(source: Path, target: Path, *, only: int | None = None, say: Callable[
             say(f"{path.parent.name}/{path.name}: written")
 
 
-def stale(source: Path, target: Path, *, only: int | None = None) -> list[str]:
+def build_pages(source: Path, guides: Path, *, only: int | None = None, say: Callable[[str], None] = print) -> None:
+    """Make the instructor's pages of all days, or of one. Nothing is run. See `build`."""
+    days = read_days(source)
+    for day in _chosen(source, days, only):
+        _write_page(day, days, guides, say)
+
+
+def stale(source: Path, target: Path, *, guides: Path | None = None, only: int | None = None) -> list[str]:
     """Compare the notebooks with what the sources would give now. Nothing is run, no server is needed.
 
     Args:
-        source, target, only: see `build`.
+        source, target, guides, only: see `build`.
 
     Returns:
-        One line for each notebook that is missing, out of date or not known; for each broken rule, too.
+        One line for each notebook or page that is missing, out of date or not known; for each broken rule, too.
 
     Raises:
         SourceError: a source cannot be read.
@@ -113,6 +129,8 @@ def stale(source: Path, target: Path, *, only: int | None = None) -> list[str]:
         if only not in (None, day.number):
             continue
         problems += lint_day(day)
+        if guides:
+            problems += _stale_page(day, days, guides)
         for path, variant in _files(day, target):
             name = f"{path.parent.name}/{path.name}"
             if not path.exists():
@@ -125,6 +143,33 @@ def stale(source: Path, target: Path, *, only: int | None = None) -> list[str]:
             else:
                 problems += lint_outputs(name, stored)
     return problems
+
+
+def _chosen(source: Path, days: list[Day], only: int | None) -> list[Day]:
+    chosen = [day for day in days if only in (None, day.number)]
+    if not chosen:
+        raise SourceError(f"no day {'' if only is None else f'{only} '}in {source}: there are {_listed(days)}")
+    return chosen
+
+
+def _write_page(day: Day, days: list[Day], guides: Path, say: Callable[[str], None]) -> None:
+    text, path = guide.page(day, days), guides / f"day{day.number:02d}.md"
+    if text is None:
+        return
+    guides.mkdir(parents=True, exist_ok=True)
+    same = path.exists() and path.read_text(encoding="utf-8") == text
+    if not same:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    say(f"{guides.name}/{path.name}: {'unchanged' if same else 'written'}")
+
+
+def _stale_page(day: Day, days: list[Day], guides: Path) -> list[str]:
+    text, path = guide.page(day, days), guides / f"day{day.number:02d}.md"
+    if (path.read_text(encoding="utf-8") if path.exists() else None) == text:
+        return []
+    return [
+        f"{guides.name}/{path.name}: is not what its source gives: type python3 -m workbook build --pages {day.number}"
+    ]
 
 
 def _files(day: Day, target: Path) -> list[tuple[Path, Variant]]:

@@ -57,22 +57,25 @@ def run_tests(
 def build(
     day: Annotated[int | None, typer.Argument(help="The number of one day; all days without it.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only compare, without running anything.")] = False,
+    pages: Annotated[bool, typer.Option("--pages", help="Only the pages for the instructor; nothing is run.")] = False,
 ) -> None:
-    """Build the notebooks from notebooks/src, run them and keep their outputs."""
+    """Build the notebooks from notebooks/src, run them and keep their outputs. With them go the instructor's pages."""
     from workbook.build import build as build_days
-    from workbook.build import stale
+    from workbook.build import build_pages, stale
     from workbook.notebooks import BrokenCellError
-    from workbook.paths import NOTEBOOKS
+    from workbook.paths import GUIDES, NOTEBOOKS
     from workbook.source import SourceError
 
     try:
         if check:
-            problems = stale(NOTEBOOKS / "src", NOTEBOOKS, only=day)
+            problems = stale(NOTEBOOKS / "src", NOTEBOOKS, guides=GUIDES, only=day)
             if problems:
                 _stop("\n".join(problems))
-            print("The notebooks are what their sources give.")
+            print("The notebooks and the instructor's pages are what their sources give.")
+        elif pages:
+            build_pages(NOTEBOOKS / "src", GUIDES, only=day)
         else:
-            build_days(NOTEBOOKS / "src", NOTEBOOKS, only=day)
+            build_days(NOTEBOOKS / "src", NOTEBOOKS, guides=GUIDES, only=day)
     except (SourceError, BrokenCellError) as error:
         _stop(str(error))
 

@@ -38,7 +38,7 @@ def compose(day: Day, variant: Variant, days: list[Day]) -> Any:
     )
     notebook.cells = [_markdown("title", _title(day, variant, days)), _markdown("at-a-glance", _at_a_glance(day))]
     for index, cell in enumerate(day.cells):
-        if "solution" in cell.tags and variant == "learner":
+        if "instructor" in cell.tags or ("solution" in cell.tags and variant == "learner"):
             continue
         following = day.cells[index + 1] if index + 1 < len(day.cells) else None
         notebook.cells.append(_written(cell, variant, following))
@@ -53,13 +53,21 @@ def compose(day: Day, variant: Variant, days: list[Day]) -> Any:
 
 def word_count(day: Day) -> int:
     """The words of the text that a learner reads on one day, without what is generated."""
-    text = " ".join(cell.source for cell in day.cells if cell.kind == "markdown" and "solution" not in cell.tags)
+    hidden = {"instructor", "solution"}
+    text = " ".join(cell.source for cell in day.cells if cell.kind == "markdown" and not hidden & set(cell.tags))
     return len(re.findall(r"\w[\w'-]*", text))
 
 
 def code_cells(day: Day) -> int:
     """The number of code cells in the learner's notebook."""
     return sum(cell.kind == "code" and "solution" not in cell.tags for cell in day.cells)
+
+
+def minutes(day: Day) -> tuple[int, int]:
+    """The minutes that a day takes, to read and to practise, each rounded up to five."""
+    reading = word_count(day) / WORDS_A_MINUTE + code_cells(day) * SECONDS_A_CODE_CELL / 60
+    numbers = [str(cell.exercise) for cell in day.cells if "check" in cell.tags]
+    return _fives(reading), _fives(sum(exercise.find(number).minutes for number in numbers))
 
 
 def _markdown(cell_id: str, source: str) -> Any:
@@ -103,12 +111,10 @@ def _title(day: Day, variant: Variant, days: list[Day]) -> str:
 
 
 def _at_a_glance(day: Day) -> str:
-    reading = word_count(day) / WORDS_A_MINUTE + code_cells(day) * SECONDS_A_CODE_CELL / 60
-    numbers = [str(cell.exercise) for cell in day.cells if "check" in cell.tags]
-    practice = sum(exercise.find(number).minutes for number in numbers)
+    reading, practice = minutes(day)
     names, files = _met(day)
     rows = [
-        ("Time", f"about {_fives(reading)} minutes to read, {_fives(practice)} to practise"),
+        ("Time", f"about {reading} minutes to read, {practice} to practise"),
         ("You need", "; ".join(day.needs)),
         ("You will be able to", "; ".join(day.able)),
         ("You meet", ", ".join(f"`{name}`" for name in [*names, *files])),

@@ -13,8 +13,8 @@ The exercises of a day stand in `workbook/exercises/dayNN.py` as the tuple `EXER
             hints=("Start from 0.", "Add up the amounts.", "`sum` takes a generator."),
             cases=(a_hand_without_bets, ...),
             wrong=(
-                WrongAnswer(hint=1, code="def pot(bets):\\n    return bets[0]"),
-                WrongAnswer(hint=2, change=("amount", "seat")),
+                WrongAnswer(mistake="Only the first bet.", hint=1, code="def pot(bets):\\n    return bets[0]"),
+                WrongAnswer(mistake="Seats are added up.", hint=2, change=("amount", "seat")),
             ),
         ),
     )
@@ -34,7 +34,7 @@ Where the answer is SQL, or needs a database, the case opens one: `with scratch(
 with `db.store`, `db.q(sql)` and `db.connection()`, and time limits (`workbook.workspace`).
 
 A wrong answer is the code of the whole exercise cell, or a change made to the solution. The tests prove that each is
-refused with its hint.
+refused with its hint. Its `mistake` says in words what went wrong; it stands in the page for the instructor.
 """
 
 from __future__ import annotations
@@ -68,11 +68,13 @@ class WrongAnswer:
     """A typical mistake, to prove that the cases find it.
 
     Args:
+        mistake: what went wrong, as one would say it to a colleague, in a sentence.
         hint: the number of the hint that it must meet.
         code: the text of the exercise cell, or empty where `change` is given.
         change: two texts, the second to be put in place of the first in the solution.
     """
 
+    mistake: str
     hint: int
     code: str = ""
     change: tuple[str, str] = ("", "")

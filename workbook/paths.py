@@ -5,3 +5,4 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 MY = ROOT / "my"
+GUIDES = ROOT / "docs" / "instructor"

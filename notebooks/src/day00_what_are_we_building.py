@@ -499,3 +499,41 @@ pot_distribution(pots)
 # - The chips in the middle can be more than the pot: the uncalled bet goes back.
 #
 # **New words:** event, stream, aggregate, version, state, append, fold, replay, street, blind, showdown, uncalled bet.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A table with one row for each hand. A slip in a second program leaves 500 of 2,250 chips, and no query tells how large
+# the pot was, who put in the 900, or which step went wrong. Let them look for a query that does, for a minute, before
+# you go on.
+#
+# ### Questions for discussion
+#
+# **Which data at your own work are written over every day, and what has somebody asked about them that nobody could answer?**
+#
+# Addresses, prices, stock, the status of an order. The questions are about the past: what did it say on the day of the
+# invoice, who changed it, was it ever something else?
+#
+# **The colleague who forgot `pot +` can also append a wrong event. What has been gained?**
+#
+# The right ones are still there. The wrong one has a place, a time and an author. It is put right by one more event,
+# and the state is worked out again.
+#
+# **Every database keeps a log of its own, and there are backups. Why is that not enough?**
+#
+# A backup knows how things stood at night. The database's log knows which bytes have changed, not that a player raised;
+# and it is thrown away after a while.
+#
+# **When is one row with the current state the better choice?**
+#
+# When nobody will ask how it came about, or losing it does no harm: a cache, a session, the position of a cursor. A
+# history costs rows, a fold, and thinking about names.
+#
+# ### When time is short
+#
+# - *Does this course fit you?* can be done at home the week before, and tells you who will need help.
+# - *A short cut for analysts* is for those who came for figures. Days 7 and 10 begin anew.
+# - 0.3 needs JSON in SQL, which Day 4 explains.
+# - Keep 0.2. The uncalled bet comes back on Days 5, 7 and 10, and most who get it wrong there have skipped it here. Ten
+#   minutes together at the board will do.
+# - Keep the first cell, on every machine. What does not run today does not run tomorrow.

@@ -564,3 +564,39 @@ for store in (eventstore.InMemoryEventStore(), day.store):
 # - The next version is the latest one + 1. Lower lost a race, higher leaves a hole.
 #
 # **New words:** command, payload, metadata, causation, correlation, version conflict, optimistic concurrency, contract.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A list of states that is one dict four times, so that the past changes whenever the present does. Then a frozen object
+# whose payload changes, because `frozen` protects names and not what is behind them. Then a store that numbers what
+# comes, and takes a check after a raise.
+#
+# ### Questions for discussion
+#
+# **Find events in your own field, and say each of them to somebody who works in it. Which ones make them frown?**
+#
+# Those with "updated", "changed", "data" or "record" in them. They name what the program did, not what happened. "The
+# address was updated" may be a move, or a typing error put right, and somebody will care which.
+#
+# **Why is the caller made to name the version? The store could count by itself.**
+#
+# Only the caller knows which facts the decision was made on. A store that counts takes everything, and the decision on
+# old facts goes unnoticed.
+#
+# **A colleague wants to keep the amount as a float, and to round to cents for display. What do you tell them?**
+#
+# Sums are compared, not only shown. Three times 0.1 is not 0.3, so a pot and the sum of its bets differ, and each later
+# check needs a tolerance that somebody has to choose. An integer needs none.
+#
+# **Which of the checks in `__post_init__` could wait until the event is stored?**
+#
+# All could, and then the error comes up far from the line that caused it, perhaps in another program. Refuse while the
+# one who made the mistake is still there.
+#
+# ### When time is short
+#
+# - 1.1 is about money and not about events. It can be homework; Day 7 relies on the idea, not on the function.
+# - 1.4 comes back on Day 3, on PostgreSQL. Who skips it here meets "all or nothing" there.
+# - *A store of your own* takes two minutes and is worth them: it is the moment at which the notebooks become a package.
+# - Keep *A place to keep them* with 1.3. Versions are what Days 3 to 7 stand on.

@@ -697,3 +697,42 @@ show("eventstore.database.install")
 # - A row trigger never hears of `TRUNCATE`; a statement trigger does.
 #
 # **New words:** constraint, identity, plan, index, partial index, trigger, schema, search path, autocommit.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A table that takes everything: a raise made smaller, a second event 3, an event without a name. A function that cannot
+# return a column called `timestamp`, and a column `user` that is found or not, depending on quotes. A `DELETE` that a
+# colleague's guard lets pass in silence.
+#
+# ### Questions for discussion
+#
+# **Our Python refuses bad events. Why say it once more in the table?**
+#
+# Python binds the programs that use it. The table binds the other program, the old script, and the person at a console
+# at three in the morning.
+#
+# **The numbers of the log have gaps. Is an event missing there?**
+#
+# No. A number is drawn before anybody knows whether the row will stay. Numbers tell the order, they do not count. What
+# does tell of a missing event is a hole in the versions of a stream.
+#
+# **Who could still rewrite history, in spite of the guard?**
+#
+# The owner of the table, who may drop the trigger; a superuser; whoever has the disk. The guard is against slips.
+# Against people it needs roles with fewer rights, and a copy elsewhere.
+#
+# **Eight indexes cost as much room as the rows. How would you decide whether a ninth is worth it?**
+#
+# By a question that is asked, how often, and its plan without and with the index. An index nobody's question uses is
+# paid for at every append.
+#
+# ### When time is short
+#
+# - *Two names that bite* can be told in two minutes.
+# - *What a payload becomes* can be read at home. Day 6 relies on it: a state goes through JSON as well.
+# - 2.2 is a puzzle about triggers. No later day needs it, and it is the best exercise of the day for those who are
+#   fast.
+# - Keep 2.3 and 2.4 for those who want a store of their own: Day 3 stands on them. For the others `assemble` takes them
+#   from the solution.
+# - Keep *A season of hands*: the plans of Day 4 are read as they are here.

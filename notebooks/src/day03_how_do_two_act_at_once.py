@@ -788,3 +788,49 @@ show("eventstore.appending.Appending._why_not")
 # - After a lost answer: the same event, the same id.
 #
 # **New words:** race, transaction, commit, rollback, autocommit, READ COMMITTED, thread, truth table, deadlock.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# Two connections that both look, and both write version 5. A screen asks for what is new since version 5, gets nothing,
+# and never hears of the second event. A transaction around it changes nothing. Then a unique key that stops the double,
+# and lets version 9 in where 5 was next.
+#
+# ### Questions for discussion
+#
+# **Two people want the last ticket for a concert. Where is the look, where is the write, and what can stand in for our version?**
+#
+# The look is the page that shows one ticket left. The write is the purchase. The version can be the number of tickets
+# sold so far, named by the buyer: "I buy as number 200." Whoever comes second is told, and looks again.
+#
+# **Why not lock the hand while a player thinks?**
+#
+# A lock held while somebody thinks lasts as long as the thinking, and for ever if the browser is closed. Everybody
+# waits, nearly always for nothing. Here only the one who was late pays, by deciding again. Locks win where conflicts
+# are the rule.
+#
+# **The unique key alone stops two events with one version. What does the guard in the `INSERT` add, and what does the key add to the guard?**
+#
+# The guard refuses holes, which no key sees. The key refuses the second of two statements that began at the same
+# moment, of which neither saw the other's row. Drop either in thought, and play the race through.
+#
+# **After a conflict a colleague sends the same decision again with the next version. When would that be right?**
+#
+# When the decision does not depend on what came in between: "a note was added" is as true after another note. A check
+# after a raise is not. If it holds for all events of a stream, ask whether they need one stream.
+#
+# **An answer got lost. Why is asking "is it there?" before sending again not enough?**
+#
+# Because the first attempt may still be on its way, and arrive after the question. The same id, decided by the store in
+# the statement that writes, has no such gap.
+#
+# ### When time is short
+#
+# - The part on threads in *A place that only one can take* can be shown from the front: two terminals with `psql` say
+#   the same.
+# - 3.4 and *The answer that got lost* go together. Show the truth table, skip the exercise. Day 8 comes back to sending
+#   again.
+# - 3.3 is short once 3.1 works. Day 8 publishes what it returns, and takes it from the solution if it is missing.
+# - Keep *Look, then write* through *Look and write in one statement*, and 3.1. It is the heart of the course.
+# - Keep 3.2, if need be in pairs: what a conflict asks of the caller is what people get wrong at work. Day 7's library
+#   needs the same loop.

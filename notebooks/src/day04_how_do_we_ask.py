@@ -821,3 +821,40 @@ day.q("SELECT version, event_type, user_id FROM get_event_stream(%s, 15) ORDER B
 # - Values travel as parameters. What cannot be a value comes from a closed set of your own.
 #
 # **New words:** audit trail, generator, containment, GIN, injection, closed set, keyset paging.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A list sorted by the clock, in which seat 6 folds before the hand exists. A query put together from text, which shows
+# a player everybody's cards, and the next time drops the log. Page 2 of a list that repeats a line and skips another,
+# because somebody wrote in between.
+#
+# ### Questions for discussion
+#
+# **When do you sort by time all the same?**
+#
+# For people, who ask "around when". For a decision about what came first, use the number that one party handed out. Two
+# machines never agree on the time to the millisecond.
+#
+# **A website needs to jump to page 500. What do you offer?**
+#
+# Ask who needs it. Mostly they look for something: offer a date or a search, and go on from there by key. `OFFSET`
+# reads and throws away all pages before, and drifts.
+#
+# **`order_by` cannot be a parameter. Why is comparing with a list of your own safe, and taking out quotes and semicolons not?**
+#
+# A closed set says what is allowed, and all else is refused. Cleaning says what is forbidden, and the next attack is
+# the character that nobody thought of.
+#
+# **Which question about a log would none of these indexes answer?**
+#
+# "All raises above 1,000", for instance: containment knows no larger-than. It needs an index on that expression, or a
+# table that is worked out once, as on Days 7 and 9.
+#
+# ### When time is short
+#
+# - 4.3 is short and can be done together, as an exercise in reading `in`.
+# - 4.4 is for those who are fast. Day 9 reads page by page again, with a mark.
+# - *Inside the payload* can be cut to the five questions and the plan.
+# - Keep *A question made of text*, whatever happens. It is the part that saves somebody's job.
+# - Keep *Page by page* without its exercise: Days 8 and 9 remember a position in the same way.

@@ -771,3 +771,43 @@ for way in ("version", "sequence_number", "recorded_at", "event_timestamp"):
 # **New words:** law, time travel, high-water mark, process, pipe, recovery.
 #
 # **To read on:** Martin Fowler, [Event Sourcing](https://martinfowler.com/eaaDev/EventSourcing.html).
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# Three stacks that were kept up by hand and do not add up, and nobody can say since when. A replay that gives another
+# result the second time, because the fold changed what it was given. A question about one moment of the past that gets
+# two answers, because a row is seen only at its `COMMIT`.
+#
+# ### Questions for discussion
+#
+# **The law "chips in, chips out" holds after each event. Which mistakes does it still not find?**
+#
+# Chips in front of the wrong player; an event that is missing as a whole; a wrong amount that was taken and put down
+# consistently. A law finds what it talks about. Look for a second one: no stack below zero, no action by somebody who
+# has folded.
+#
+# **A fold has had a bug for a year. What do you have to repair, and what not?**
+#
+# The fold. No event is touched, and every state is right at the next replay. What was decided, printed or paid by the
+# wrong states is a matter for new events. And snapshots have to go: Day 6.
+#
+# **"How did things stand at eight o'clock?" What do you ask back?**
+#
+# By whose clock, and as known then, or as known now? An event written late belongs to before eight by its own time, and
+# was not known at eight. Ask up to a number of the log that is settled, and the answer never changes.
+#
+# **The dealer's program needed no code for its recovery. What would it have needed if it kept its state in a table?**
+#
+# State and log would have to change together, and after a crash somebody would have to find out which of the two is
+# right. Here there is one truth, and each start is a recovery.
+#
+# ### When time is short
+#
+# - 5.1 takes five minutes and everything stands on it. Keep it.
+# - *The film of a hand* is a picture; look at it together and go on.
+# - 5.4 repeats grouping in SQL. No later day needs it.
+# - *Back in time* is worth its time to those who have to answer auditors. Day 6 asks for the past once more, by
+#   version.
+# - Keep 5.2, which is long, and offer the solution for its last part after a quarter of an hour: Day 6 saves this kind
+#   of state.

@@ -751,3 +751,40 @@ for load in ("first", "second", "third"):
 # **New words:** ledger, snapshot, tail, cache, policy, repository, schema version.
 #
 # **To read on:** `docs/decisions/snapshots.md`, with what was measured.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A load that reads 2,000 events to learn one number, and all loads of a season together two million. A snapshot with
+# text for numbers after its journey through JSON. A mended fold that still gives old results, because a snapshot
+# remembers the mistake.
+#
+# ### Questions for discussion
+#
+# **What is the difference between a snapshot and the table of Day 0?**
+#
+# The snapshot can be deleted, and nothing is lost. It says of which version it is. And nobody decides anything that the
+# events do not say. If deleting it frightens you, it is not a snapshot.
+#
+# **How would you notice that somebody changed the fold and forgot to raise the schema version?**
+#
+# Not by looking, since the states look right. A test that compares snapshot and tail with full replay, on recorded
+# streams, finds it; so does deleting all snapshots with each release.
+#
+# **When is a snapshot the wrong cure for a long stream?**
+#
+# When the stream is long because it holds two things, or never ends by design: an account for all time instead of one
+# for each year. Then make the stream end, with an event that carries the balance over.
+#
+# **Why does the append not save the snapshot itself, in the same transaction?**
+#
+# Each append would be slower, and could fail, for the sake of a cache. A snapshot that is missing costs a few more
+# events; an append that fails costs a fact.
+#
+# ### When time is short
+#
+# - 6.1 can be done on paper together: a table with version, read, saved.
+# - *What JSON does to a state* can be told, if Day 2 was done in full.
+# - 6.4 is the best exercise of the day for those who know testing. Nobody needs it later.
+# - 6.2 is much SQL for little. Hand out its solution, and spend the time on 6.3.
+# - Keep *A state that looks right*. It is the trap that snapshots lead into at work.

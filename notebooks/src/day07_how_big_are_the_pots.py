@@ -744,3 +744,42 @@ check("7.4", lend, AlreadyLentError)
 # - Load, decide, append: the version makes them one piece.
 #
 # **New words:** view, join, percentile, total, mark, roll up.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# The last count of chips in the middle, taken for the pot: wrong in 784 of 1,000 hands, and 41 % too much in all. A
+# mean pot of 407 chips that not one hand in five reaches. Cents added to dollars. A count of seven lines for which the
+# whole log is read, each day more.
+#
+# ### Questions for discussion
+#
+# **The mean pot is 407 chips, the median 55. Which one goes into the report?**
+#
+# Depends on the question. The mean times the hands is the money on the table, so it is right for a rake. The median is
+# what a player will see. Give both, and the number of hands.
+#
+# **You find that a figure published last month was wrong. What does the log let you do that a table would not?**
+#
+# Work it out again as of then, with the old rule and with the new one, and say how much of the difference comes from
+# the rule and how much from new data.
+#
+# **Which of your own figures can be added up over the border of two months, and which cannot?**
+#
+# Counts and sums can. Distinct customers, medians and percentages cannot: a customer in both months is one. Those need
+# the things themselves, or a note of who was seen already.
+#
+# **The notebook's open question: Ada sits down at two tables with the same 1,000 chips. Which streams, and at what cost?**
+#
+# The version check holds within one stream, so what must not happen twice belongs in one: a stream for Ada's chips at
+# the cashier's. Tables then wait for its answer. One stream for the whole room would also be safe, and would make all
+# tables wait for each other. The solved notebook has ours.
+#
+# ### When time is short
+#
+# - With analysts in the class, do 7.1 and 7.2, and skip *A number that gets more expensive* to *What happened last?*.
+#   With engineers, the other way round: 7.2 is the one to leave.
+# - 7.4 ends Part I on another domain. It is the best homework of the course: who can do it has understood Days 3 and 5.
+#   Day 10 goes on in the same library, and does not need it.
+# - *Figures that say something* can be looked at together: ask what each picture does not show.
+# - Keep *A pot that is too large*. Without it, the pots of Day 10 are taken on trust.

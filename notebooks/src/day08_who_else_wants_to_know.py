@@ -720,3 +720,39 @@ show("eventstore.bus.EventBus.publish")
 # - A message is a hint. The truth is in the log.
 #
 # **New words:** handler, event bus, subscribe, publish, logger, dual write, at least once.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A handler in the middle of an append that fails, and takes the append along. A count of raises that never happened,
+# because it was told before a rollback. A process that dies between commit and telling: the raise is stored, and nobody
+# ever hears of it.
+#
+# ### Questions for discussion
+#
+# **Commit first or tell first: is there an order that loses nothing and repeats nothing?**
+#
+# No. Two places change one after the other, and a crash fits in between. One order loses a message, the other tells
+# what never happened. What helps is to have one of the two follow from the other: Day 9.
+#
+# **Somebody proposes a message broker between the store and the handlers. What does it solve, and what stays?**
+#
+# Messages outlive the process, and reach other machines. The moment between commit and sending stays as it is. It moves
+# from "handler not called" to "message not sent".
+#
+# **A confirmation mail is sent from a handler. What can happen, and which mistake do you prefer?**
+#
+# It may not be sent, or be sent twice. Most prefer twice, with an id by which the receiver can tell. For a payment the
+# receiver must refuse the repeat by that id.
+#
+# **What belongs on a bus, although it may lose a message?**
+#
+# What is only a hint, or does not matter a minute later: refresh a screen, drop a cache entry, wake up somebody who
+# will look at the log.
+#
+# ### When time is short
+#
+# - 8.1 is about lists in Python. Hand out its solution if the class came for databases; 8.2 and 8.3 stand on it.
+# - 8.3 is ten minutes, and shows in three lines where "after the commit" is. Keep it.
+# - 8.4 prepares Day 9. Who skips it should at least read *One process, and no memory*.
+# - Keep *The moment in between*: a process is killed at each step, and that is what the day is about.

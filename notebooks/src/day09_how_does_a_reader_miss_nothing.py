@@ -727,3 +727,48 @@ show("eventstore.subscription.Subscription._advance")
 # - A notification is a hint.
 #
 # **New words:** floor, advisory lock, high-water mark, checkpoint, subscription, consumer, exactly once in effect, at least once, dead letter, projection.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# A screen that follows the log by the highest number it has seen. Number 7 is committed after number 8, and never
+# shown: no error, nothing in any file. Waiting at the gap does not help, since a number that was rolled back never
+# comes. Then a reader that asks for the mark, but one statement too late, and loses an event in the same way.
+#
+# ### Questions for discussion
+#
+# **In which systems you know does something poll for "rows newer than the last one I saw"? What would it lose, and who would notice?**
+#
+# Exports by id or by `updated_at`, synchronisation jobs, change feeds of one's own making. They lose what was committed
+# late, a few rows on busy days. Usually somebody notices by a sum at the end of the month.
+#
+# **Nobody who writes ever waits for a reader here. Who does wait, for whom, and what do you watch in production?**
+#
+# All readers wait for the oldest transaction that appends. One forgotten `BEGIN` in a console stops the news for
+# everybody. Watch the lag of each subscription and the age of the oldest open transaction, and set
+# `idle_in_transaction_session_timeout`.
+#
+# **"Exactly once" stands on many boxes. What is true about it here, and where does it end?**
+#
+# The handler may run twice; its effect in this database is there once, because it is committed together with the
+# checkpoint. It ends at the border of the database. A mail, a payment, a file: at least once, with an id.
+#
+# **When is it right to put an event aside, and when must everything stop instead?**
+#
+# Aside, where later events make sense without it: one mail of many. Stop, where they do not: a balance with a payment
+# missing is wrong from there on, and each further event makes it worse. Nobody should put aside what nobody looks at.
+#
+# **Why not let `NOTIFY` carry the event, and save the question?**
+#
+# Who was not connected gets nothing. A payload over 8,000 bytes fails and takes the append with it. And when the
+# notification comes, the mark may still be lower. It says "look", no more.
+#
+# ### When time is short
+#
+# - *A hint, not the news* can be told in three minutes. No exercise needs it.
+# - 9.3 with *One event stops everything* can be cut to the demonstration.
+# - *A board that fills itself* runs by itself. Show it from the front at the end of the day: it is the reward.
+# - 9.2 is the longest exercise of the day. Do 9.1 alone and 9.2 in pairs, or hand out `one_batch` without its
+#   transaction and let them find what is wrong.
+# - Keep *The screen in the hall*, *Wait at the gap?*, *Ask those who write* and *Where was I?*. The last exercise of
+#   Day 10 follows a log, with the package's subscription: it needs the idea, not their code.

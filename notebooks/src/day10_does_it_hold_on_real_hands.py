@@ -624,3 +624,45 @@ check("10.4", keep_up)
 #
 # **To read on:** J. Kim, "Recording and Describing Poker Hands", IEEE Conference on Games 2024, doi:10.1109/CoG60054.2024.10645611. On Pluribus: N. Brown, T. Sandholm, "Superhuman AI
 # for multiplayer poker", Science 365 (2019), doi:10.1126/science.aay2400.
+
+# %% [markdown] tags=["instructor"]
+# ### What they see failing
+#
+# Four broken hands and an importer of two lines that mends what it meets: one error, and three wrong answers with a
+# straight face. Then a player who has won 462 big blinds per 100 hands, by luck.
+#
+# ### Questions for discussion
+#
+# **Your importer could mend 99 of 100 broken records rightly. Would you let it?**
+#
+# Not in silence. Refuse, keep the original with the reason, and let a second, visible step write what somebody has
+# decided, so that it can be told from what was recorded. Otherwise the hundredth cannot be found.
+#
+# **A sum over 10,000 hands comes out right. Is the import right?**
+#
+# Not yet. Two mistakes may cancel out, and a sum of zero holds for swapped players too. Laws for each hand are stronger
+# than a sum over all: chips in and out, no stack below zero, the same cards once.
+#
+# **Regular 1 stands out of 30 players. What would convince you that it is skill?**
+#
+# More hands, chosen before looking; the same result on hands that were not used to find the player. Among 30 who live
+# by luck, one or two stand out as well.
+#
+# **What in your data is missing, and is shown as zero?**
+#
+# Results of hands without a showdown, customers who never answered, sensors that were off. A zero is a claim. Show how
+# many are known beside each sum.
+#
+# **Who decides which hands are in the data at all?**
+#
+# Television shows the big pots, a site publishes what it likes, people write down what they remember. No number of
+# hands cures a choice that depends on the result.
+#
+# ### When time is short
+#
+# - Without analysts: *How sure?*, *Luck* and 10.3 can be read at home.
+# - 10.2 is pandas. Its four traps can be shown from the solution.
+# - 10.1 takes ten minutes, and is the idea of the day. Keep it.
+# - 10.4 ends Part II on another domain. Homework, or the last hour of the course with everybody: it needs Day 9, and
+#   tells you who has understood it.
+# - Keep *An importer that helps* and *What the data cannot say*.

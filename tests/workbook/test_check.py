@@ -288,9 +288,9 @@ def test_a_case_is_named_after_its_function() -> None:
 
 
 def test_a_wrong_answer_that_is_out_of_date_is_an_error() -> None:
-    assert WrongAnswer(hint=1, change=("a", "b")).cell("return a") == "return b"
+    assert WrongAnswer(mistake="m", hint=1, change=("a", "b")).cell("return a") == "return b"
     with pytest.raises(ValueError, match="does not hold 'x'"):
-        WrongAnswer(hint=1, change=("x", "b")).cell("return a")
+        WrongAnswer(mistake="m", hint=1, change=("x", "b")).cell("return a")
 
 
 def test_an_exercise_is_found_by_its_number() -> None:

@@ -10,15 +10,15 @@ import eventstore.statistics
 from workbook import notebooks
 from workbook.build import stale
 from workbook.compose import parsed
-from workbook.paths import NOTEBOOKS
+from workbook.paths import GUIDES, NOTEBOOKS
 from workbook.source import Day, read_days
 
 DAYS = read_days(NOTEBOOKS / "src")
 each_day = pytest.mark.parametrize("day", DAYS, ids=lambda day: day.name)
 
 
-def test_the_notebooks_are_what_their_sources_give() -> None:
-    assert stale(NOTEBOOKS / "src", NOTEBOOKS) == []
+def test_notebooks_and_pages_are_what_their_sources_give() -> None:
+    assert stale(NOTEBOOKS / "src", NOTEBOOKS, guides=GUIDES) == []
 
 
 @each_day

@@ -197,10 +197,23 @@ EXERCISES = (
             nothing_is_remembered_between_two_calls,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=('chips += sum(event.event_data["antes"]) + ', "chips += ")),
-            WrongAnswer(hint=1, change=("event.version > version", "event.version >= version")),
-            WrongAnswer(hint=2, change=("chips += event.event_data", "chips = event.event_data")),
             WrongAnswer(
+                mistake="The antes are left out; only the blinds are put in the middle.",
+                hint=1,
+                change=('chips += sum(event.event_data["antes"]) + ', "chips += "),
+            ),
+            WrongAnswer(
+                mistake="The loop stops before the event of the version that was asked for, not behind it.",
+                hint=1,
+                change=("event.version > version", "event.version >= version"),
+            ),
+            WrongAnswer(
+                mistake="The last amount takes the place of the sum.",
+                hint=2,
+                change=("chips += event.event_data", "chips = event.event_data"),
+            ),
+            WrongAnswer(
+                mistake="Every event that is not the first is asked for an amount, the end of the hand too.",
                 hint=3,
                 change=('elif event.event_type == "game.action_processed":', "else:"),
             ),
@@ -228,10 +241,23 @@ EXERCISES = (
             the_events_stay_as_they_are,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("return highest - second", "return highest")),
-            WrongAnswer(hint=2, change=('bets[decision["seat"] - 1] += ', 'bets[decision["seat"] - 1] = ')),
-            WrongAnswer(hint=3, change=('list(created["blinds"])', 'created["blinds"]')),
             WrongAnswer(
+                mistake="The whole highest bet goes back, as if nobody had paid a part of it.",
+                hint=1,
+                change=("return highest - second", "return highest"),
+            ),
+            WrongAnswer(
+                mistake="A second bet of the same seat takes the place of its first one.",
+                hint=2,
+                change=('bets[decision["seat"] - 1] += ', 'bets[decision["seat"] - 1] = '),
+            ),
+            WrongAnswer(
+                mistake="The list of blinds inside the event is changed, so the next call begins with wrong bets.",
+                hint=3,
+                change=('list(created["blinds"])', 'created["blinds"]'),
+            ),
+            WrongAnswer(
+                mistake="Preflop begins at 0, as if the blinds were no bets.",
                 hint=3,
                 change=('list(created["blinds"]) if street == "preflop" else [0]', "[0]"),
             ),
@@ -249,10 +275,22 @@ EXERCISES = (
         ),
         cases=(the_columns_have_the_names_asked_for, one_row_for_each_street, streets_come_as_they_are_played),
         wrong=(
-            WrongAnswer(hint=1, change=("GROUP BY street", "GROUP BY street, version")),
-            WrongAnswer(hint=2, change=(" AS chips", "")),
-            WrongAnswer(hint=3, change=("ORDER BY min(version)", "ORDER BY street")),
-            WrongAnswer(hint=3, change=("ORDER BY min(version)", "ORDER BY chips")),
+            WrongAnswer(
+                mistake="Grouped by the version as well, so each decision is a group of its own.",
+                hint=1,
+                change=("GROUP BY street", "GROUP BY street, version"),
+            ),
+            WrongAnswer(mistake="The sum has no name.", hint=2, change=(" AS chips", "")),
+            WrongAnswer(
+                mistake="Sorted by the alphabet: the flop comes before preflop.",
+                hint=3,
+                change=("ORDER BY min(version)", "ORDER BY street"),
+            ),
+            WrongAnswer(
+                mistake="Sorted by chips, which looks right as long as each street costs more than the last.",
+                hint=3,
+                change=("ORDER BY min(version)", "ORDER BY chips"),
+            ),
         ),
     ),
 )

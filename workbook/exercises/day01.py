@@ -169,8 +169,13 @@ EXERCISES = (
             what_is_no_amount_is_refused,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=('hundredths.ljust(2, "0")', 'hundredths or "0"')),
             WrongAnswer(
+                mistake="`213.5` is read as 213 and 5 hundredths.",
+                hint=1,
+                change=('hundredths.ljust(2, "0")', 'hundredths or "0"'),
+            ),
+            WrongAnswer(
+                mistake="Only too many places are refused, so `5.` and `-0.50` pass.",
                 hint=3,
                 code="""
 def units(text):
@@ -180,8 +185,13 @@ def units(text):
     return int(chips) * 100 + int(hundredths.ljust(2, "0"))
 """,
             ),
-            WrongAnswer(hint=2, code="def units(text):\n    return int(float(text) * 100)\n"),
             WrongAnswer(
+                mistake="The amount is a float for a moment, and some come out a hundredth too low.",
+                hint=2,
+                code="def units(text):\n    return int(float(text) * 100)\n",
+            ),
+            WrongAnswer(
+                mistake="`Decimal` is exact, but drops half a hundredth and takes `-0.50`.",
                 hint=3,
                 code="from decimal import Decimal\n\ndef units(text):\n    return int(Decimal(text) * 100)\n",
             ),
@@ -209,10 +219,24 @@ def units(text):
             the_copy_goes_down_to_the_innermost_list,
         ),
         wrong=(
-            WrongAnswer(hint=2, change=('"event_data", copy)', '"event_data", dict(self.event_data))')),
-            WrongAnswer(hint=1, change=("if copy != self.event_data:", "if False:")),
-            WrongAnswer(hint=1, change=(", allow_nan=False", "")),
-            WrongAnswer(hint=3, change=(" or isinstance(self.version, bool)", "")),
+            WrongAnswer(
+                mistake="`dict(...)` copies the outermost level; the lists inside are still shared.",
+                hint=2,
+                change=('"event_data", copy)', '"event_data", dict(self.event_data))'),
+            ),
+            WrongAnswer(
+                mistake="The payload travels to JSON and back, and nobody compares what came back.",
+                hint=1,
+                change=("if copy != self.event_data:", "if False:"),
+            ),
+            WrongAnswer(
+                mistake="`NaN` passes, because Python's `json` writes it without a word.",
+                hint=1,
+                change=(", allow_nan=False", ""),
+            ),
+            WrongAnswer(
+                mistake="`True` passes as version 1.", hint=3, change=(" or isinstance(self.version, bool)", "")
+            ),
         ),
     ),
     Exercise(
@@ -242,10 +266,26 @@ def units(text):
             keeps(reading.two_stores_share_nothing, hint=1),
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("event.version <= to_version", "event.version < to_version")),
-            WrongAnswer(hint=1, change=("replace(event)\n            for", "event\n            for")),
-            WrongAnswer(hint=2, change=("event.version != latest + 1", "event.version <= latest")),
-            WrongAnswer(hint=3, change=("len(self._log) + 1", "event.version")),
+            WrongAnswer(
+                mistake="The version at the upper end is left out.",
+                hint=1,
+                change=("event.version <= to_version", "event.version < to_version"),
+            ),
+            WrongAnswer(
+                mistake="The reader gets the stored event itself, and can change its payload.",
+                hint=1,
+                change=("replace(event)\n            for", "event\n            for"),
+            ),
+            WrongAnswer(
+                mistake="Only lower versions are refused, so a hole gets in.",
+                hint=2,
+                change=("event.version != latest + 1", "event.version <= latest"),
+            ),
+            WrongAnswer(
+                mistake="The number in the log is the version in the stream, so two streams have the same numbers.",
+                hint=3,
+                change=("len(self._log) + 1", "event.version"),
+            ),
         ),
     ),
     Exercise(
@@ -273,10 +313,23 @@ def units(text):
             keeps(appending.a_refused_append_can_be_put_right, hint=3),
         ),
         wrong=(
-            WrongAnswer(hint=2, change=("            del self._log[length:]\n", "")),
-            WrongAnswer(hint=2, change=("            raise\n", "            return []\n")),
-            WrongAnswer(hint=2, change=("except BaseException:", "except EventStoreError:")),
             WrongAnswer(
+                mistake="Nothing is taken back when a later event is refused.",
+                hint=2,
+                change=("            del self._log[length:]\n", ""),
+            ),
+            WrongAnswer(
+                mistake="The error is swallowed, and an empty list comes back as if all were well.",
+                hint=2,
+                change=("            raise\n", "            return []\n"),
+            ),
+            WrongAnswer(
+                mistake="Only the errors of the store take events back; a source that breaks leaves half a batch.",
+                hint=2,
+                change=("except BaseException:", "except EventStoreError:"),
+            ),
+            WrongAnswer(
+                mistake="What came in is returned, without the numbers of the log.",
                 hint=1,
                 code="""
 class InMemoryEventStore(MemoryLog):

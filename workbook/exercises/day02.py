@@ -391,16 +391,29 @@ EXERCISES = (
             the_question_is_answered_by_the_index_alone,
         ),
         wrong=(
-            WrongAnswer(hint=2, change=("        WHERE event_type = 'game.hand_completed'\n", "")),
             WrongAnswer(
+                mistake="The `WHERE` is missing, so a hand may have one event at all.",
+                hint=2,
+                change=("        WHERE event_type = 'game.hand_completed'\n", ""),
+            ),
+            WrongAnswer(
+                mistake="The type is in the key and not in the `WHERE`, so no type may occur twice in a hand.",
                 hint=2,
                 code="""
 def one_end():
     return "CREATE UNIQUE INDEX one_end ON domain_events (aggregate_id, event_type)"
 """,
             ),
-            WrongAnswer(hint=3, change=("CREATE UNIQUE INDEX", "CREATE INDEX")),
-            WrongAnswer(hint=3, change=("(aggregate_id)", "(aggregate_id, version)")),
+            WrongAnswer(
+                mistake="The index is not unique, so a second end gets in.",
+                hint=3,
+                change=("CREATE UNIQUE INDEX", "CREATE INDEX"),
+            ),
+            WrongAnswer(
+                mistake="The version is in the key, so every pair is new, and a second end gets in.",
+                hint=3,
+                change=("(aggregate_id)", "(aggregate_id, version)"),
+            ),
         ),
     ),
     Exercise(
@@ -426,6 +439,7 @@ def one_end():
         ),
         wrong=(
             WrongAnswer(
+                mistake="A row trigger that compares rows: a `DELETE` is skipped in silence.",
                 hint=2,
                 code="""
 def guard():
@@ -445,13 +459,18 @@ def guard():
 """,
             ),
             WrongAnswer(
+                mistake="A row trigger, which never hears of `TRUNCATE`.",
                 hint=3,
                 change=(
                     "DELETE OR TRUNCATE ON domain_events\n            FOR EACH STATEMENT",
                     "DELETE ON domain_events\n            FOR EACH ROW",
                 ),
             ),
-            WrongAnswer(hint=1, change=("$$;  -- and now the trigger that calls it", "$$")),
+            WrongAnswer(
+                mistake="The `;` behind `$$` is missing, so function and trigger become one broken statement.",
+                hint=1,
+                change=("$$;  -- and now the trigger that calls it", "$$"),
+            ),
         ),
     ),
     Exercise(
@@ -476,6 +495,7 @@ def guard():
         ),
         wrong=(
             WrongAnswer(
+                mistake="The schema is never set, so the tables are not found.",
                 hint=1,
                 code="""
 import psycopg
@@ -489,8 +509,13 @@ class Connecting:
         return psycopg.connect(self.url, autocommit=True)
 """,
             ),
-            WrongAnswer(hint=2, change=(", autocommit=True", "")),
             WrongAnswer(
+                mistake="No autocommit: what is written stays in a transaction that nobody commits.",
+                hint=2,
+                change=(", autocommit=True", ""),
+            ),
+            WrongAnswer(
+                mistake="The name of the schema is put into the SQL as it is, without quotes.",
                 hint=3,
                 change=(
                     'sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema))',
@@ -498,6 +523,7 @@ class Connecting:
                 ),
             ),
             WrongAnswer(
+                mistake="The name of the schema travels as a value, which `SET search_path` does not take.",
                 hint=3,
                 change=(
                     'sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema))',
@@ -529,13 +555,26 @@ class Connecting:
             each_schema_remembers_for_itself,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=('sorted(folder.glob("[0-9]*.sql"))', 'sorted(folder.glob("*.sql"))')),
-            WrongAnswer(hint=1, change=('sorted(folder.glob("[0-9]*.sql"))', 'folder.glob("[0-9]*.sql")')),
             WrongAnswer(
+                mistake="Every file that ends with `.sql` is applied, those for the owner too.",
+                hint=1,
+                change=('sorted(folder.glob("[0-9]*.sql"))', 'sorted(folder.glob("*.sql"))'),
+            ),
+            WrongAnswer(
+                mistake="The files are applied in whatever order the disk lists them.",
+                hint=1,
+                change=('sorted(folder.glob("[0-9]*.sql"))', 'folder.glob("[0-9]*.sql")'),
+            ),
+            WrongAnswer(
+                mistake="Nobody notes that a file was applied, so the next install applies it again.",
                 hint=2,
                 change=('connection.execute("INSERT INTO installed_files VALUES (%s)", [path.name])', "pass"),
             ),
-            WrongAnswer(hint=3, change=("with connection.transaction():", "if True:")),
+            WrongAnswer(
+                mistake="No transaction: when one file fails, what the others have made stays.",
+                hint=3,
+                change=("with connection.transaction():", "if True:"),
+            ),
         ),
     ),
 )

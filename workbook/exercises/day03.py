@@ -379,10 +379,23 @@ EXERCISES = (
             keeps(retrying.eight_writers_that_try_again_lose_nothing, hint=3, on=one_by_one),
         ),
         wrong=(
-            WrongAnswer(hint=1, change=(") = %(version)s - 1", ") < %(version)s")),
-            WrongAnswer(hint=2, change=("event.version, latest)", "event.version, event.version - 1)")),
-            WrongAnswer(hint=3, change=("except UniqueViolation:", "except ZeroDivisionError:")),
             WrongAnswer(
+                mistake="The guard asks for any lower version, not for the one before: a hole gets in.",
+                hint=1,
+                change=(") = %(version)s - 1", ") < %(version)s"),
+            ),
+            WrongAnswer(
+                mistake="The error names a latest version that was worked out, not asked for.",
+                hint=2,
+                change=("event.version, latest)", "event.version, event.version - 1)"),
+            ),
+            WrongAnswer(
+                mistake="The lost race reaches the caller as `UniqueViolation`.",
+                hint=3,
+                change=("except UniqueViolation:", "except ZeroDivisionError:"),
+            ),
+            WrongAnswer(
+                mistake="A look of its own before the `INSERT`, as in the first section, and no guard in it.",
                 hint=3,
                 code='''
 class OneByOne(Streams):
@@ -431,6 +444,7 @@ class OneByOne(Streams):
         ),
         wrong=(
             WrongAnswer(
+                mistake="Decided once, before the loop; after a conflict the same decision is sent again.",
                 hint=1,
                 code="""
 def act(store, hand, decide, attempts=5):
@@ -445,9 +459,17 @@ def act(store, hand, decide, attempts=5):
             events = store.get_by_aggregate(hand)
 """,
             ),
-            WrongAnswer(hint=2, change=("len(events) + 1", "store.get_latest_version(hand) + 1")),
-            WrongAnswer(hint=3, change=("if attempt == attempts:\n                raise", "pass")),
-            WrongAnswer(hint=3, change=("range(1, attempts + 1)", "iter(int, 1)")),
+            WrongAnswer(
+                mistake="The version comes from a second look after the decision, so the conflict never shows.",
+                hint=2,
+                change=("len(events) + 1", "store.get_latest_version(hand) + 1"),
+            ),
+            WrongAnswer(
+                mistake="The last conflict is swallowed, and `None` comes back.",
+                hint=3,
+                change=("if attempt == attempts:\n                raise", "pass"),
+            ),
+            WrongAnswer(mistake="The loop never ends.", hint=3, change=("range(1, attempts + 1)", "iter(int, 1)")),
         ),
     ),
     Exercise(
@@ -481,6 +503,7 @@ def act(store, hand, decide, attempts=5):
         ),
         wrong=(
             WrongAnswer(
+                mistake="`append` for each event: each commits by itself, and what is written stays.",
                 hint=1,
                 code="""
 class InBatches(OneByOne):
@@ -489,6 +512,7 @@ class InBatches(OneByOne):
 """,
             ),
             WrongAnswer(
+                mistake="A refused event becomes `None` in the list, and the others are stored.",
                 hint=2,
                 code="""
 class InBatches(OneByOne):
@@ -498,13 +522,18 @@ class InBatches(OneByOne):
 """,
             ),
             WrongAnswer(
+                mistake="The latest version is asked for on another connection, which does not see the batch.",
                 hint=2,
                 change=(
                     "self.latest_on(connection, event.aggregate_id)",
                     "self.get_latest_version(event.aggregate_id)",
                 ),
             ),
-            WrongAnswer(hint=3, change=("except UniqueViolation:", "except ZeroDivisionError:")),
+            WrongAnswer(
+                mistake="The lost race reaches the caller as `UniqueViolation`.",
+                hint=3,
+                change=("except UniqueViolation:", "except ZeroDivisionError:"),
+            ),
         ),
     ),
     Exercise(
@@ -542,8 +571,13 @@ class InBatches(OneByOne):
             keeps(retrying.eight_writers_that_try_again_lose_nothing, hint=1, on=in_batches),
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("            if not known:\n                raise\n", "")),
             WrongAnswer(
+                mistake="A real conflict, with no id known, is not raised again.",
+                hint=1,
+                change=("            if not known:\n                raise\n", ""),
+            ),
+            WrongAnswer(
+                mistake="A known id is enough: other content under it counts as the same event.",
                 hint=2,
                 change=(
                     "[self.essence(event) for event in known] != [self.essence(event) for event in batch]",
@@ -551,10 +585,15 @@ class InBatches(OneByOne):
                 ),
             ),
             WrongAnswer(
+                mistake="Sent and stored events are compared whole, and only the stored ones have numbers.",
                 hint=2,
                 change=("if [self.essence(event) for event in known] != ", "if known != batch or [] != "),
             ),
-            WrongAnswer(hint=3, change=("if times > 1:", "if False:")),
+            WrongAnswer(
+                mistake="Nobody looks for an id that stands twice in the batch.",
+                hint=3,
+                change=("if times > 1:", "if False:"),
+            ),
         ),
     ),
 )

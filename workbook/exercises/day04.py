@@ -397,8 +397,13 @@ EXERCISES = (
             keeps(streaming.two_streams_can_be_read_at_once, hint=2, on=stream_reading),
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("return rows.fetchone()[0]", "return rows.fetchone()")),
             WrongAnswer(
+                mistake="The row is returned, not the number in it.",
+                hint=1,
+                change=("return rows.fetchone()[0]", "return rows.fetchone()"),
+            ),
+            WrongAnswer(
+                mistake="The whole stream is read first, and only handed out one by one.",
                 hint=2,
                 code="""
 class StreamReading:
@@ -412,8 +417,16 @@ class StreamReading:
             return connection.execute(statement, {"id": aggregate_id}).fetchone()[0]
 """,
             ),
-            WrongAnswer(hint=3, change=("max(from_version, 1)", "from_version")),
-            WrongAnswer(hint=2, change=("first = last + 1", "first = last")),
+            WrongAnswer(
+                mistake="`from_version=0` is taken as it is: the first page is one short and passes for the last.",
+                hint=3,
+                change=("max(from_version, 1)", "from_version"),
+            ),
+            WrongAnswer(
+                mistake="The last event of a page is read again as the first of the next.",
+                hint=2,
+                change=("first = last + 1", "first = last"),
+            ),
         ),
     ),
     Exercise(
@@ -449,12 +462,22 @@ class StreamReading:
         ),
         wrong=(
             WrongAnswer(
+                mistake="The name of the user is pasted into the SQL: an injection.",
                 hint=1,
                 change=('"user_id = %(user_id)s"', '''f"user_id = '{question.user_id}'"'''),
             ),
-            WrongAnswer(hint=2, change=("if value is not None:", "if value:")),
-            WrongAnswer(hint=2, change=("sequence_number > %", "sequence_number >= %")),
             WrongAnswer(
+                mistake="`if value:` takes an empty list, an empty dict and 0 for not given.",
+                hint=2,
+                change=("if value is not None:", "if value:"),
+            ),
+            WrongAnswer(
+                mistake="`after_sequence` is taken as from that number on.",
+                hint=2,
+                change=("sequence_number > %", "sequence_number >= %"),
+            ),
+            WrongAnswer(
+                mistake="A single type, given as text, becomes a list of its letters.",
                 hint=3,
                 change=(
                     'if isinstance(question.event_type, str):\n        values["event_type"] = [question.event_type]',
@@ -487,16 +510,29 @@ class StreamReading:
             keeps(ordering.an_order_is_one_of_three_words_never_sql, hint=2, on=ordered_with),
         ),
         wrong=(
-            WrongAnswer(hint=1, change=(", sequence_number {question.order_direction}", ", sequence_number")),
             WrongAnswer(
+                mistake="Ties are broken in ascending order, whatever the direction.",
+                hint=1,
+                change=(", sequence_number {question.order_direction}", ", sequence_number"),
+            ),
+            WrongAnswer(
+                mistake="Of the direction it is only asked whether there is one, so any text gets into the SQL.",
                 hint=2,
                 change=(
                     'if question.order_direction not in ("ASC", "DESC"):\n        raise',
                     "if question.order_direction is None:\n        raise",
                 ),
             ),
-            WrongAnswer(hint=2, change=('InvalidQuestionError("order_direction"', 'InvalidQuestionError("order_by"')),
-            WrongAnswer(hint=3, change=('not in ("ASC", "DESC")', 'not in "ASC, DESC"')),
+            WrongAnswer(
+                mistake="The error about the direction names the other field.",
+                hint=2,
+                change=('InvalidQuestionError("order_direction"', 'InvalidQuestionError("order_by"'),
+            ),
+            WrongAnswer(
+                mistake='`not in "ASC, DESC"` compares with a piece of text, and lets `SC` through.',
+                hint=3,
+                change=('not in ("ASC", "DESC")', 'not in "ASC, DESC"'),
+            ),
         ),
     ),
     Exercise(
@@ -523,6 +559,7 @@ class StreamReading:
         ),
         wrong=(
             WrongAnswer(
+                mistake="Everything is read at once and then cut into pages.",
                 hint=1,
                 code="""
 def pages(store, question, size):
@@ -532,6 +569,7 @@ def pages(store, question, size):
 """,
             ),
             WrongAnswer(
+                mistake="The beginning and the limit of the question are written over.",
                 hint=2,
                 code="""
 def pages(store, question, size):
@@ -541,8 +579,16 @@ def pages(store, question, size):
         last = page[-1].sequence_number
 """,
             ),
-            WrongAnswer(hint=3, change=("left = question.limit", "left = None")),
-            WrongAnswer(hint=3, change=('!= ("sequence_number", "ASC")', '== ("", "")')),
+            WrongAnswer(
+                mistake="The limit of the question is forgotten.",
+                hint=3,
+                change=("left = question.limit", "left = None"),
+            ),
+            WrongAnswer(
+                mistake="A question in another order is not refused, though the walk goes by number.",
+                hint=3,
+                change=('!= ("sequence_number", "ASC")', '== ("", "")'),
+            ),
         ),
     ),
 )

@@ -310,10 +310,23 @@ EXERCISES = (
             keeps(folding.an_error_of_apply_reaches_the_caller, hint=3, on=_memory),
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("state = apply(state, event)", "apply(state, event)")),
-            WrongAnswer(hint=1, change=("\n    return state", "\n        return state")),
-            WrongAnswer(hint=2, change=("in events:", "in sorted(events, key=lambda event: event.version):")),
             WrongAnswer(
+                mistake="The result of `apply` is thrown away.",
+                hint=1,
+                change=("state = apply(state, event)", "apply(state, event)"),
+            ),
+            WrongAnswer(
+                mistake="`return` stands inside the loop, so only the first event counts.",
+                hint=1,
+                change=("\n    return state", "\n        return state"),
+            ),
+            WrongAnswer(
+                mistake="The events are sorted by version, though their order is the caller's business.",
+                hint=2,
+                change=("in events:", "in sorted(events, key=lambda event: event.version):"),
+            ),
+            WrongAnswer(
+                mistake="An error of `apply` is swallowed, and the state lacks an event.",
                 hint=3,
                 code="""
 def replay(events, apply, initial):
@@ -350,10 +363,23 @@ def replay(events, apply, initial):
             the_state_before_stays_as_it_was,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("[ante + blind for ante, blind", "[blind for ante, blind")),
-            WrongAnswer(hint=2, change=('list(state["stacks"])', 'state["stacks"]')),
-            WrongAnswer(hint=3, change=('zip(state["start"], data', 'zip(state["stacks"], data')),
             WrongAnswer(
+                mistake="The antes are not put into the pot.",
+                hint=1,
+                change=("[ante + blind for ante, blind", "[blind for ante, blind"),
+            ),
+            WrongAnswer(
+                mistake="The list of stacks of the state before is changed instead of a copy.",
+                hint=2,
+                change=('list(state["stacks"])', 'state["stacks"]'),
+            ),
+            WrongAnswer(
+                mistake="`payoffs` are added to the stacks of the moment, not to those at the start.",
+                hint=3,
+                change=('zip(state["start"], data', 'zip(state["stacks"], data'),
+            ),
+            WrongAnswer(
+                mistake="The pot is shared out among the winners, which is wrong as soon as there is a side pot.",
                 hint=3,
                 change=(
                     '    stacks = [stack + won for stack, won in zip(state["start"], data["payoffs"], strict=True)]\n',
@@ -390,6 +416,7 @@ def replay(events, apply, initial):
         ),
         wrong=(
             WrongAnswer(
+                mistake="The last break is returned, not the first.",
                 hint=2,
                 code="""
 def first_break(events, apply, initial, law):
@@ -402,6 +429,7 @@ def first_break(events, apply, initial, law):
 """,
             ),
             WrongAnswer(
+                mistake="Steps are counted; the version stands in the event.",
                 hint=3,
                 code="""
 def first_break(events, apply, initial, law):
@@ -413,6 +441,7 @@ def first_break(events, apply, initial, law):
 """,
             ),
             WrongAnswer(
+                mistake="The law is asked before the event is applied, about `initial` too.",
                 hint=1,
                 code="""
 def first_break(events, apply, initial, law):
@@ -425,6 +454,7 @@ def first_break(events, apply, initial, law):
 """,
             ),
             WrongAnswer(
+                mistake="All states are worked out before the law is asked about the first.",
                 hint=2,
                 code="""
 from itertools import accumulate
@@ -460,9 +490,18 @@ def first_break(events, apply, initial, law):
             hands_come_in_the_order_in_which_they_were_created,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("'game.created'", '"game.created"')),
-            WrongAnswer(hint=2, change=("bool_or(event_type = 'game.created') AND ", "")),
             WrongAnswer(
+                mistake="Text in double quotes, so SQL looks for a column of that name.",
+                hint=1,
+                change=("'game.created'", '"game.created"'),
+            ),
+            WrongAnswer(
+                mistake="Nobody asks whether the stream is a hand, so players are listed as well.",
+                hint=2,
+                change=("bool_or(event_type = 'game.created') AND ", ""),
+            ),
+            WrongAnswer(
+                mistake="`WHERE` takes the ends out first, so every completed hand looks unfinished.",
                 hint=2,
                 code='''
 def unfinished():
@@ -475,7 +514,11 @@ def unfinished():
     """
 ''',
             ),
-            WrongAnswer(hint=3, change=("min(sequence_number)", "max(sequence_number)")),
+            WrongAnswer(
+                mistake="Sorted by the last event of a hand, not by its first.",
+                hint=3,
+                change=("min(sequence_number)", "max(sequence_number)"),
+            ),
         ),
     ),
 )

@@ -306,10 +306,26 @@ EXERCISES = (
             a_stream_without_events_costs_nothing,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("version - 1 - snapshot", "version - snapshot")),
-            WrongAnswer(hint=1, change=("every is not None and ", "")),
-            WrongAnswer(hint=2, change=("            snapshot = version\n", "")),
-            WrongAnswer(hint=3, change=("return read, saved", "return read, saved + 1 if every else 0")),
+            WrongAnswer(
+                mistake="The load reads the event that is only about to be written.",
+                hint=1,
+                change=("version - 1 - snapshot", "version - snapshot"),
+            ),
+            WrongAnswer(
+                mistake="Divided by `every` without asking whether it is `None`.",
+                hint=1,
+                change=("every is not None and ", ""),
+            ),
+            WrongAnswer(
+                mistake="The newest snapshot is not remembered, so each load goes back to the start.",
+                hint=2,
+                change=("            snapshot = version\n", ""),
+            ),
+            WrongAnswer(
+                mistake="One snapshot too many is counted.",
+                hint=3,
+                change=("return read, saved", "return read, saved + 1 if every else 0"),
+            ),
         ),
     ),
     Exercise(
@@ -343,6 +359,7 @@ EXERCISES = (
         ),
         wrong=(
             WrongAnswer(
+                mistake="A plain `INSERT`, so saving the same version again is an error.",
                 hint=1,
                 change=(
                     '"SELECT create_snapshot(%s, %s, %s, %s)"',
@@ -350,9 +367,21 @@ EXERCISES = (
                     'VALUES (%s, %s, %s, %s)"',
                 ),
             ),
-            WrongAnswer(hint=2, change=("ORDER BY version DESC", "ORDER BY saved_at DESC")),
-            WrongAnswer(hint=2, change=("version <= %s", "version = %s")),
-            WrongAnswer(hint=3, change=("except ForeignKeyViolation:", "except ZeroDivisionError:")),
+            WrongAnswer(
+                mistake="Newest by the time of saving, which a slow worker turns round.",
+                hint=2,
+                change=("ORDER BY version DESC", "ORDER BY saved_at DESC"),
+            ),
+            WrongAnswer(
+                mistake='"At a version" is taken as exactly that version.',
+                hint=2,
+                change=("version <= %s", "version = %s"),
+            ),
+            WrongAnswer(
+                mistake="The foreign key error of the database reaches the caller.",
+                hint=3,
+                change=("except ForeignKeyViolation:", "except ZeroDivisionError:"),
+            ),
         ),
     ),
     Exercise(
@@ -380,8 +409,13 @@ EXERCISES = (
             a_state_of_zero_is_a_state,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("start + 1, to_version", "start, to_version")),
             WrongAnswer(
+                mistake="The event of the snapshot is applied a second time.",
+                hint=1,
+                change=("start + 1, to_version", "start, to_version"),
+            ),
+            WrongAnswer(
+                mistake="The whole stream is read, and most of it thrown away.",
                 hint=2,
                 change=(
                     "return replay(self.store.get_stream(aggregate_id, start + 1, to_version), self.apply, state)",
@@ -393,9 +427,15 @@ EXERCISES = (
                     "        return replay(events, self.apply, state)",
                 ),
             ),
-            WrongAnswer(hint=3, change=(" and snapshot.schema_version == self.schema_version", "")),
             WrongAnswer(
-                hint=3, change=("snapshot.version, snapshot.state", "snapshot.version, snapshot.state or self.initial")
+                mistake="A snapshot of another `schema_version` is used.",
+                hint=3,
+                change=(" and snapshot.schema_version == self.schema_version", ""),
+            ),
+            WrongAnswer(
+                mistake="`or` takes a state of 0 for no state.",
+                hint=3,
+                change=("snapshot.version, snapshot.state", "snapshot.version, snapshot.state or self.initial"),
             ),
         ),
     ),
@@ -424,11 +464,18 @@ EXERCISES = (
         ),
         wrong=(
             WrongAnswer(
-                hint=2, change=("for version in range(1, len(events) + 1):", "for version in range(1, len(events)):")
+                mistake="The last version is never tried.",
+                hint=2,
+                change=("for version in range(1, len(events) + 1):", "for version in range(1, len(events)):"),
             ),
-            WrongAnswer(hint=3, change=(" or repository.load(stream) != truth[-1]", "")),
-            WrongAnswer(hint=3, change=("past != truth or ", "")),
             WrongAnswer(
+                mistake="Only `load_at` is compared, not `load`.",
+                hint=3,
+                change=(" or repository.load(stream) != truth[-1]", ""),
+            ),
+            WrongAnswer(mistake="Only `load` is compared, not the past.", hint=3, change=("past != truth or ", "")),
+            WrongAnswer(
+                mistake="The truth comes from the repository itself, so what is wrong both ways is not seen.",
                 hint=1,
                 code="""
 def broken_at(repository_class, apply, initial, events):

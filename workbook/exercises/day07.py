@@ -438,8 +438,13 @@ EXERCISES = (
             hands_that_are_mixed,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=('["chips"].sum()', '["chips"].max()')),
             WrongAnswer(
+                mistake="The largest bet of a seat instead of the sum of its bets.",
+                hint=1,
+                change=('["chips"].sum()', '["chips"].max()'),
+            ),
+            WrongAnswer(
+                mistake="All seats with the highest sum are taken away, so of two equal ones a part seems uncalled.",
                 hint=2,
                 change=(
                     'sums.drop(sums.groupby("hand_id").idxmax())',
@@ -447,6 +452,7 @@ EXERCISES = (
                 ),
             ),
             WrongAnswer(
+                mistake="Summed over all hands at once, not hand by hand.",
                 hint=1,
                 code="""
 def uncalled(bets):
@@ -454,7 +460,11 @@ def uncalled(bets):
     return sums.iloc[-1] - sums.iloc[-2]
 """,
             ),
-            WrongAnswer(hint=3, change=('sums.groupby("hand_id").idxmax()', "sums.idxmax()")),
+            WrongAnswer(
+                mistake="One seat is taken away in all, not one in each hand.",
+                hint=3,
+                change=('sums.groupby("hand_id").idxmax()', "sums.idxmax()"),
+            ),
         ),
     ),
     Exercise(
@@ -482,11 +492,23 @@ def uncalled(bets):
         ),
         wrong=(
             WrongAnswer(
-                hint=1, change=("GROUP BY currency, chip_unit", "GROUP BY chip_unit, currency HAVING currency > ''")
+                mistake="Hands whose currency is unknown are dropped.",
+                hint=1,
+                change=("GROUP BY currency, chip_unit", "GROUP BY chip_unit, currency HAVING currency > ''"),
             ),
-            WrongAnswer(hint=2, change=("max(pot::numeric / chip_unit)", "max(pot / chip_unit)")),
-            WrongAnswer(hint=2, change=("avg(pot::numeric / chip_unit)", "avg(pot)")),
-            WrongAnswer(hint=3, change=("percentile_cont(0.5)", "percentile_disc(0.5)")),
+            WrongAnswer(
+                mistake="An integer divided by an integer: the cents are cut off.",
+                hint=2,
+                change=("max(pot::numeric / chip_unit)", "max(pot / chip_unit)"),
+            ),
+            WrongAnswer(
+                mistake="The mean of units, not of chips.", hint=2, change=("avg(pot::numeric / chip_unit)", "avg(pot)")
+            ),
+            WrongAnswer(
+                mistake="`percentile_disc` takes one of the two pots in the middle instead of the point between them.",
+                hint=3,
+                change=("percentile_cont(0.5)", "percentile_disc(0.5)"),
+            ),
         ),
     ),
     Exercise(
@@ -519,11 +541,17 @@ def uncalled(bets):
         ),
         wrong=(
             WrongAnswer(
+                mistake="Every stream in the tail counts as new, those in the totals too.",
                 hint=3,
                 change=("SELECT FROM counted", "SELECT FROM counted WHERE false) OR EXISTS (SELECT FROM counted"),
             ),
-            WrongAnswer(hint=3, change=("counted.event_type = tail.event_type AND ", "")),
             WrongAnswer(
+                mistake="A stream counts as old if it was counted for some type, not for this one.",
+                hint=3,
+                change=("counted.event_type = tail.event_type AND ", ""),
+            ),
+            WrongAnswer(
+                mistake="`JOIN` instead of `UNION ALL`, so a type with rows on one side only is lost.",
                 hint=2,
                 code="""
 def statistics():
@@ -550,6 +578,7 @@ def statistics():
 """,
             ),
             WrongAnswer(
+                mistake="The whole log is counted, every time.",
                 hint=1,
                 code="""
 def statistics():
@@ -586,8 +615,13 @@ def statistics():
             other_errors_pass_through,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("len(events) + 1", "len(events)")),
             WrongAnswer(
+                mistake="The version of the last event, not the next one.",
+                hint=1,
+                change=("len(events) + 1", "len(events)"),
+            ),
+            WrongAnswer(
+                mistake="Only the last event is looked at; after a reminder the copy seems to be in.",
                 hint=2,
                 change=(
                     "if holder is not None:",
@@ -595,6 +629,7 @@ def statistics():
                 ),
             ),
             WrongAnswer(
+                mistake="A conflict reaches the caller, though the copy may still be there to lend.",
                 hint=3,
                 change=(
                     "        except eventstore.VersionConflictError:\n            continue",
@@ -602,6 +637,7 @@ def statistics():
                 ),
             ),
             WrongAnswer(
+                mistake="After a conflict only the version is new; the decision is the old one.",
                 hint=3,
                 change=(
                     "            continue",

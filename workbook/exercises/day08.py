@@ -289,6 +289,7 @@ EXERCISES = (
         ),
         wrong=(
             WrongAnswer(
+                mistake="A dict by type: handlers of the star come last, not in the order in which they came.",
                 hint=1,
                 code="""\
 class Subscriptions:
@@ -308,9 +309,18 @@ class Subscriptions:
         return self.handlers.get(event.event_type, []) + self.handlers.get("*", [])
 """,
             ),
-            WrongAnswer(hint=2, change=("if pair not in gone]", "if pair[1] is not handler]")),
-            WrongAnswer(hint=2, change=("if pair not in gone]", "if pair[1] != handler]")),
             WrongAnswer(
+                mistake="Compared with `is`: a method is a new object each time, so it never leaves.",
+                hint=2,
+                change=("if pair not in gone]", "if pair[1] is not handler]"),
+            ),
+            WrongAnswer(
+                mistake="Only the handler is compared, so who leaves one type leaves all.",
+                hint=2,
+                change=("if pair not in gone]", "if pair[1] != handler]"),
+            ),
+            WrongAnswer(
+                mistake="`handlers_of` walks along the list itself; who leaves meanwhile takes the next one's turn.",
                 hint=3,
                 code="""\
 class Subscriptions:
@@ -357,6 +367,7 @@ class Subscriptions:
         ),
         wrong=(
             WrongAnswer(
+                mistake="One `try` around the loop: after the first failure nobody else is called.",
                 hint=1,
                 code="""\
 class EventBus(Subscriptions):
@@ -372,10 +383,18 @@ class EventBus(Subscriptions):
 """,
             ),
             WrongAnswer(
-                hint=2, change=('getattr(handler, "__qualname__", type(handler).__name__)', "handler.__name__")
+                mistake="`handler.__name__`, of something that has no name.",
+                hint=2,
+                change=('getattr(handler, "__qualname__", type(handler).__name__)', "handler.__name__"),
             ),
-            WrongAnswer(hint=2, change=(", exc_info=error)", ")")),
-            WrongAnswer(hint=3, change=("except Exception as error", "except BaseException as error")),
+            WrongAnswer(
+                mistake="`exc_info` is missing, so the log has no traceback.", hint=2, change=(", exc_info=error)", ")")
+            ),
+            WrongAnswer(
+                mistake="`except BaseException` swallows Ctrl-C and the end of the program.",
+                hint=3,
+                change=("except Exception as error", "except BaseException as error"),
+            ),
         ),
     ),
     Exercise(
@@ -404,14 +423,20 @@ class EventBus(Subscriptions):
         ),
         wrong=(
             WrongAnswer(
+                mistake="Publishes without asking whether there is a bus.",
                 hint=1,
                 change=(
                     "        if self.bus is not None:\n            for",
                     "        if True:\n            for",
                 ),
             ),
-            WrongAnswer(hint=2, change=("for event in stored:", "for event in events:")),
             WrongAnswer(
+                mistake="What came in is published, not what was stored.",
+                hint=2,
+                change=("for event in stored:", "for event in events:"),
+            ),
+            WrongAnswer(
+                mistake="Each event is appended by itself, so the batch is no longer all or nothing.",
                 hint=1,
                 code="""\
 class Publishing:
@@ -428,7 +453,11 @@ class Publishing:
         return stored
 """,
             ),
-            WrongAnswer(hint=3, change=("for event in stored:", "for event in reversed(stored):")),
+            WrongAnswer(
+                mistake="Published in the wrong order.",
+                hint=3,
+                change=("for event in stored:", "for event in reversed(stored):"),
+            ),
         ),
     ),
     Exercise(
@@ -452,9 +481,18 @@ class Publishing:
             what_failed_comes_again,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("            self.work(news)\n", "            self.work(event)\n")),
-            WrongAnswer(hint=1, change=("after_sequence=self.position", "after_sequence=0")),
             WrongAnswer(
+                mistake="The event of the hint goes to `work`, in place of each event that was read.",
+                hint=1,
+                change=("            self.work(news)\n", "            self.work(event)\n"),
+            ),
+            WrongAnswer(
+                mistake="The log is read from the start each time.",
+                hint=1,
+                change=("after_sequence=self.position", "after_sequence=0"),
+            ),
+            WrongAnswer(
+                mistake="The position is taken from the hint, which may be old.",
                 hint=2,
                 change=(
                     "            self.position = news.sequence_number\n",
@@ -462,6 +500,7 @@ class Publishing:
                 ),
             ),
             WrongAnswer(
+                mistake="The position is noted before the work, so what fails is lost.",
                 hint=3,
                 change=(
                     "            self.work(news)\n            self.position = news.sequence_number\n",

@@ -520,6 +520,7 @@ EXERCISES = (
         ),
         wrong=(
             WrongAnswer(
+                mistake="The highest visible number instead of the mark: what is not committed yet is skipped.",
                 hint=1,
                 change=(
                     '[mark] = connection.execute("SELECT high_water_mark()").fetchone()',
@@ -528,6 +529,7 @@ EXERCISES = (
                 ),
             ),
             WrongAnswer(
+                mistake="Mark and events in one statement, so the view of the events is older than the mark.",
                 hint=2,
                 code="""
 def next_events(connection, position, event_types=None, limit=100):
@@ -545,8 +547,14 @@ def next_events(connection, position, event_types=None, limit=100):
     return events, max(position, rows[0][-1])
 """,
             ),
-            WrongAnswer(hint=3, change=("max(position, mark)", "events[-1].sequence_number if events else position")),
-            WrongAnswer(hint=3, change=("max(position, mark)", "mark")),
+            WrongAnswer(
+                mistake="The position stays where there were no events; gaps and other types hold it up.",
+                hint=3,
+                change=("max(position, mark)", "events[-1].sequence_number if events else position"),
+            ),
+            WrongAnswer(
+                mistake="The position follows the mark downwards.", hint=3, change=("max(position, mark)", "mark")
+            ),
         ),
     ),
     Exercise(
@@ -581,8 +589,13 @@ def next_events(connection, position, event_types=None, limit=100):
         ),
         wrong=(
             # The checkpoint outside of the transaction of the effects, after and before them.
-            WrongAnswer(hint=2, change=(" as connection, connection.transaction():", " as connection:")),
             WrongAnswer(
+                mistake="No transaction: a part of a failed batch stays.",
+                hint=2,
+                change=(" as connection, connection.transaction():", " as connection:"),
+            ),
+            WrongAnswer(
+                mistake="The position is noted and committed before the work: a failed batch is lost.",
                 hint=2,
                 change=(
                     "            for event in events:\n                self.hand_over(event, connection)\n"
@@ -593,8 +606,13 @@ def next_events(connection, position, event_types=None, limit=100):
                     "            for event in events:\n                self.hand_over(event, connection)\n",
                 ),
             ),
-            WrongAnswer(hint=1, change=(" FOR UPDATE SKIP LOCKED", "")),
             WrongAnswer(
+                mistake="The row is read without a lock, so two consumers do the same work.",
+                hint=1,
+                change=(" FOR UPDATE SKIP LOCKED", ""),
+            ),
+            WrongAnswer(
+                mistake="The position of the last event instead of `further`: events of other types hold it up.",
                 hint=3,
                 change=(
                     "            if further > position:\n",
@@ -633,10 +651,23 @@ def next_events(connection, position, event_types=None, limit=100):
             follows(subscribing.whoever_dies_at_work_leaves_it_to_the_next, hint=1),
         ),
         wrong=(
-            WrongAnswer(hint=2, change=("attempts + 1 if failing == number else 1", "attempts + 1")),
-            WrongAnswer(hint=1, change=("error = %s WHERE name = %s", "error = %s WHERE %s <> ''")),
-            WrongAnswer(hint=3, change=("        if not aside:\n", "        if True:\n")),
             WrongAnswer(
+                mistake="Failures of different events are added up.",
+                hint=2,
+                change=("attempts + 1 if failing == number else 1", "attempts + 1"),
+            ),
+            WrongAnswer(
+                mistake="The count is written into the rows of all subscriptions.",
+                hint=1,
+                change=("error = %s WHERE name = %s", "error = %s WHERE %s <> ''"),
+            ),
+            WrongAnswer(
+                mistake="A dead letter is handed over again.",
+                hint=3,
+                change=("        if not aside:\n", "        if True:\n"),
+            ),
+            WrongAnswer(
+                mistake="The count lives in Python: each consumer has its own, and a restart forgets it.",
                 hint=1,
                 change=(
                     "            failing, attempts = connection.execute(look, [self.name]).fetchone()\n",

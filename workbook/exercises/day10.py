@@ -372,8 +372,8 @@ EXERCISES = (
             hands_may_come_one_after_the_other,
         ),
         wrong=(
-            # The first broken hand ends it all.
             WrongAnswer(
+                mistake="`try` stands around the loop, so the first broken hand ends it all.",
                 hint=1,
                 code="""
 def sort_out(hands, read):
@@ -386,9 +386,21 @@ def sort_out(hands, read):
     return taken, quarantine
 """,
             ),
-            WrongAnswer(hint=2, change=("except Exception as error", "except ValueError as error")),
-            WrongAnswer(hint=3, change=(" or type(error).__name__", "")),
-            WrongAnswer(hint=3, change=("except Exception as error", "except BaseException as error")),
+            WrongAnswer(
+                mistake="Only a `ValueError` counts as a broken hand.",
+                hint=2,
+                change=("except Exception as error", "except ValueError as error"),
+            ),
+            WrongAnswer(
+                mistake="An error without words leaves an empty reason.",
+                hint=3,
+                change=(" or type(error).__name__", ""),
+            ),
+            WrongAnswer(
+                mistake="`except BaseException` swallows Ctrl-C.",
+                hint=3,
+                change=("except Exception as error", "except BaseException as error"),
+            ),
         ),
     ),
     Exercise(
@@ -414,10 +426,24 @@ def sort_out(hands, read):
             the_results_stay_as_they_were,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("dropna=False, ", "")),
-            WrongAnswer(hint=1, change=('"collection", "currency", "chip_unit"]', '"collection", "currency"]')),
-            WrongAnswer(hint=2, change=('settled=("net", "count")', 'settled=("net", "size")')),
-            WrongAnswer(hint=3, change=("lambda nets: nets.sum(min_count=1)", '"sum"')),
+            WrongAnswer(
+                mistake="pandas drops the rows whose currency is missing.", hint=1, change=("dropna=False, ", "")
+            ),
+            WrongAnswer(
+                mistake="Chips of different size are added up.",
+                hint=1,
+                change=('"collection", "currency", "chip_unit"]', '"collection", "currency"]'),
+            ),
+            WrongAnswer(
+                mistake="Unknown results count as settled.",
+                hint=2,
+                change=('settled=("net", "count")', 'settled=("net", "size")'),
+            ),
+            WrongAnswer(
+                mistake="The sum of nothing known is 0, which is a claim.",
+                hint=3,
+                change=("lambda nets: nets.sum(min_count=1)", '"sum"'),
+            ),
         ),
     ),
     Exercise(
@@ -437,10 +463,22 @@ def sort_out(hands, read):
             there_are_no_parts_of_hands,
         ),
         wrong=(
-            WrongAnswer(hint=1, change=("2 * spread", "spread")),
-            WrongAnswer(hint=3, change=("math.ceil(", "round(")),
-            WrongAnswer(hint=3, change=("2 * spread * 100 / edge", "2 * spread / edge")),
-            WrongAnswer(hint=2, change=(") ** 2", ")")),
+            WrongAnswer(mistake="One standard error instead of two.", hint=1, change=("2 * spread", "spread")),
+            WrongAnswer(
+                mistake="Rounded to the nearest, so it may be one hand too few.",
+                hint=3,
+                change=("math.ceil(", "round("),
+            ),
+            WrongAnswer(
+                mistake="The edge per 100 hands is taken for that of one hand.",
+                hint=3,
+                change=("2 * spread * 100 / edge", "2 * spread / edge"),
+            ),
+            WrongAnswer(
+                mistake="Not squared: half the edge seems to take twice the hands, not four times.",
+                hint=2,
+                change=(") ** 2", ")"),
+            ),
         ),
     ),
     Exercise(
@@ -464,11 +502,23 @@ def sort_out(hands, read):
             killed_in_the_middle_every_loan_counts_once,
         ),
         wrong=(
-            # Another connection, and so another transaction.
-            WrongAnswer(hint=1, change=("connection.execute(", "day.q(")),
-            WrongAnswer(hint=2, change=("DO UPDATE SET loans = members.loans + 1", "DO NOTHING")),
-            WrongAnswer(hint=2, change=('elif event.event_type == "loan.ended":', "else:")),
             WrongAnswer(
+                mistake="Another connection, so effect and checkpoint are committed apart.",
+                hint=1,
+                change=("connection.execute(", "day.q("),
+            ),
+            WrongAnswer(
+                mistake="A member who comes again is not counted.",
+                hint=2,
+                change=("DO UPDATE SET loans = members.loans + 1", "DO NOTHING"),
+            ),
+            WrongAnswer(
+                mistake="Every other event is taken for the end of a loan.",
+                hint=2,
+                change=('elif event.event_type == "loan.ended":', "else:"),
+            ),
+            WrongAnswer(
+                mistake="The count lives in Python: empty after a restart, too high after a repeat.",
                 hint=3,
                 code="""
 from collections import Counter

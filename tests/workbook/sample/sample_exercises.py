@@ -42,8 +42,8 @@ EXERCISES = (
         hints=HINTS,
         cases=(no_bets, two_bets),
         wrong=(
-            WrongAnswer(hint=1, code="def pot(bets):\n    return bets[0]"),
-            WrongAnswer(hint=2, change=("sum(bets)", "len(bets)")),
+            WrongAnswer(mistake="Only the first bet.", hint=1, code="def pot(bets):\n    return bets[0]"),
+            WrongAnswer(mistake="The bets are counted, not added.", hint=2, change=("sum(bets)", "len(bets)")),
         ),
     ),
     Exercise(
@@ -52,8 +52,8 @@ EXERCISES = (
         hints=HINTS,
         cases=(each_type_once_in_order,),
         wrong=(
-            WrongAnswer(hint=3, change=("DISTINCT ", "")),
-            WrongAnswer(hint=3, change=("SELECT", "SELECTED")),
+            WrongAnswer(mistake="Seats come twice.", hint=3, change=("DISTINCT ", "")),
+            WrongAnswer(mistake="A slip in the SQL.", hint=3, change=("SELECT", "SELECTED")),
         ),
     ),
     Exercise(
@@ -61,7 +61,7 @@ EXERCISES = (
         minutes=5,
         hints=HINTS,
         cases=(keeps(exists_is_true_from_the_first_event_on, hint=2),),
-        wrong=(WrongAnswer(hint=2, change=("> 0", ">= 0")),),
+        wrong=(WrongAnswer(mistake="0 counts too.", hint=2, change=("> 0", ">= 0")),),
     ),
 )
 
