@@ -15,19 +15,10 @@ import psycopg
 
 import eventstore
 from benchmarks.decisions import fresh_server, take_turns
+from benchmarks.growing import grow
 
 TAILS = (0, 1_000, 10_000, 100_000)
-CHUNK = 500_000
 ROUNDS = 5
-
-# Hands of ten events: they are dealt, played in seven actions, and end.
-MANY_EVENTS = """
-INSERT INTO domain_events (id, event_type, aggregate_id, version, event_data)
-SELECT gen_random_uuid(),
-       CASE number %% 10 WHEN 0 THEN 'created' WHEN 1 THEN 'dealt' WHEN 9 THEN 'completed' ELSE 'action' END,
-       'hand ' || number / 10, number %% 10 + 1, '{"seat": 3, "amount": 100}'
-FROM generate_series(%s::bigint, %s::bigint) AS number
-"""
 
 PLAIN = """
 SELECT event_type, count(*), count(DISTINCT aggregate_id), min(event_timestamp), max(event_timestamp)
@@ -48,13 +39,6 @@ SELECT pg_size_pretty(pg_total_relation_size('domain_events')),
 """
 
 
-def grow(connection: psycopg.Connection, total: int) -> None:
-    """Write events until there are so many."""
-    [(stored,)] = connection.execute("SELECT coalesce(max(sequence_number), 0) FROM domain_events").fetchall()
-    for start in range(stored, total, CHUNK):
-        connection.execute(MANY_EVENTS, (start, min(start + CHUNK, total) - 1))
-
-
 def roll_up(connection: psycopg.Connection) -> int:
     calls = 0
     while connection.execute("SELECT roll_up_event_statistics()").fetchone() != (0,):
@@ -63,7 +47,7 @@ def roll_up(connection: psycopg.Connection) -> int:
 
 
 def compare(connection: psycopg.Connection, total: int) -> None:
-    grow(connection, total)
+    grow(connection, 0, total)
     start = time.perf_counter()
     calls = roll_up(connection)
     took = time.perf_counter() - start
@@ -73,7 +57,8 @@ def compare(connection: psycopg.Connection, total: int) -> None:
         # The tail is what comes after the roll-up: first that of the longest tail, and then shorter and shorter ones.
         roll_up(connection)
         connection.execute("VACUUM ANALYZE")
-        grow(connection, (total := total + tail))
+        grow(connection, total, total + tail)
+        total += tail
         assert connection.execute(PLAIN).fetchall() == connection.execute(ROLLED_UP).fetchall()
         medians = take_turns(
             {

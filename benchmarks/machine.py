@@ -11,7 +11,7 @@ import psutil
 import psycopg
 
 SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "jit")
-PACKAGES = ("psycopg", "eventsourcing", "eventsource-py", "sqlalchemy", "asyncpg")
+PACKAGES = ("psycopg", "msgspec", "eventsourcing", "eventsource-py", "sqlalchemy", "asyncpg")
 
 
 def describe(url: str) -> dict[str, str]:
@@ -21,6 +21,13 @@ def describe(url: str) -> dict[str, str]:
         settings = [f"{name} {connection.execute(f'SHOW {name}').fetchall()[0][0]}" for name in SETTINGS]
     return {
         "server": f"{server}, on this machine, its default settings: {', '.join(settings)}",
+        **describe_machine(),
+    }
+
+
+def describe_machine() -> dict[str, str]:
+    """The same without a server."""
+    return {
         "processor": f"{_processor()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.1f} GB memory",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES) + ", message-db 1.3.1",

@@ -86,7 +86,8 @@ def _machine(results: Results) -> list[str]:
 
 
 def _latest(results: Results) -> Figure | None:
-    return max(results.figures.values(), key=lambda figure: figure.measured, default=None)
+    """The figure that was measured last; P9 alone has no server to tell of."""
+    return max(results.figures.values(), key=lambda figure: ("server" in figure.machine, figure.measured), default=None)
 
 
 def _other_machine(figure: Figure, results: Results) -> str:
@@ -152,9 +153,7 @@ def write_plot(results: Results, path: Path) -> None:
         panel.set_xlabel("events a second", fontsize=8)
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
-    caption = "\n".join(
-        [*(latest.machine[name] for name in ("server", "processor", "system", "packages")), latest.measured]
-    )
+    caption = "\n".join([*(text for name, text in latest.machine.items() if name != "load"), latest.measured])
     canvas.supxlabel(caption, fontsize=6, wrap=True)
     canvas.savefig(path, dpi=110)
     pyplot.close(canvas)

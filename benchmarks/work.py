@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -48,6 +48,11 @@ def streams(whose: str) -> Iterator[UUID]:
         yield UUID(int=dice.getrandbits(128), version=4)
 
 
+def places(streams: Sequence[UUID], count: int) -> Iterator[tuple[UUID, int]]:
+    """The stream and the version of each event of a batch."""
+    return ((stream, version) for stream in streams for version in range(1, count + 1))
+
+
 class Contender:
     """One way of doing the work. A contender offers what it can do; which figure asks for what stands there."""
 
@@ -62,8 +67,11 @@ class Contender:
         """Store one event, durably, from its payload."""
         raise NotImplementedError
 
-    def batch(self, stream: UUID, count: int) -> Callable[[], object]:
-        """Make ready to store a new stream in one transaction. What the contender is handed is made here."""
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        """Make ready to store new streams of so many events each, all in one transaction.
+
+        What the contender is handed, if it is called ready, is made here; the rest in the call that is returned.
+        """
         raise NotImplementedError
 
     def read(self, stream: UUID) -> list[Any]:

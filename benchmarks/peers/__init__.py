@@ -9,7 +9,9 @@ from benchmarks.work import Contender
 OURS = "eventstore"
 BARE = "bare driver, same objects"
 BARE_READY = "bare driver, ready values"
+BARE_FASTER_JSON = "bare driver, JSON by msgspec"
 BARE_COPY = "bare COPY, same objects"
+BARE_BINARY_COPY = "bare binary COPY, same objects"
 LIBRARY = "eventsourcing"
 LIBRARY_READY = "eventsourcing, ready bytes"
 FUNCTION = "eventsourcing, its function"
@@ -21,7 +23,9 @@ _PLACES = {
     OURS: ("ours", "Ours"),
     BARE: ("driver", "SameObjects"),
     BARE_READY: ("driver", "ReadyValues"),
+    BARE_FASTER_JSON: ("driver", "FasterJson"),
     BARE_COPY: ("driver", "Copy"),
+    BARE_BINARY_COPY: ("driver", "BinaryCopy"),
     LIBRARY: ("eventsourcing_library", "Default"),
     LIBRARY_READY: ("eventsourcing_library", "DefaultReady"),
     FUNCTION: ("eventsourcing_library", "Function"),

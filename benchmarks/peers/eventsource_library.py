@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,9 @@ class EventsourcePy(Contender):
         expected = ExpectedVersion.exact(version - 1)
         return self._run(self._store.append(StreamId(stream, CATEGORY), [_event(stream, version)], expected))
 
-    def batch(self, stream: UUID, count: int) -> Callable[[], object]:
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        [stream] = streams  # it takes one stream a call
+
         def append() -> None:
             events = [_event(stream, version) for version in range(1, count + 1)]
             self._run(self._store.append(StreamId(stream, CATEGORY), events, ExpectedVersion.exact(0)))

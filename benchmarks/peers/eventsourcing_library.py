@@ -8,7 +8,8 @@ mapper would have made, so that nothing is left but to store it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ from eventsourcing.projection import ApplicationSubscription
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.work import Contender, payload
+from benchmarks.work import Contender, payload, places
 
 
 class Hand(Aggregate):
@@ -79,8 +80,8 @@ class Default(Contender):
     def append(self, stream: UUID, version: int) -> object:
         return self.application.events.put([domain_event(stream, version)])
 
-    def batch(self, stream: UUID, count: int) -> Callable[[], object]:
-        return lambda: self.application.events.put([domain_event(stream, version) for version in range(1, count + 1)])
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        return lambda: self.application.events.put([domain_event(*place) for place in places(streams, count)])
 
     def read(self, stream: UUID) -> list[Any]:
         return list(self.application.events.get(stream))
@@ -111,8 +112,8 @@ class DefaultReady(Default):
     def append(self, stream: UUID, version: int) -> object:
         return self.application.recorder.insert_events([self._stored(stream, version)])
 
-    def batch(self, stream: UUID, count: int) -> Callable[[], object]:
-        ready = [self._stored(stream, version) for version in range(1, count + 1)]
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        ready = [self._stored(*place) for place in places(streams, count)]
         return lambda: self.application.recorder.insert_events(ready)
 
 
@@ -124,3 +125,22 @@ class Function(Default):
 class FunctionReady(DefaultReady):
     database = "eventsourcing_function_ready"
     settings: ClassVar = {"POSTGRES_ENABLE_DB_FUNCTIONS": "y"}
+
+
+@contextmanager
+def loading(url: str, length: int) -> Iterator[dict[str, Callable[[], object]]]:
+    """Two ways to load an aggregate with so many events: without a snapshot, and with one ten events before the end.
+
+    The server is one that `Default` has prepared.
+    """
+    settings = environment(url, Default.database)
+    with Hands(settings) as plain, Hands(settings | {"IS_SNAPSHOTTING_ENABLED": "y"}) as snapshotting:
+        hand = Hand()
+        for version in range(1, length):  # its creation is an event too
+            hand.process(**payload(version))
+        plain.save(hand)
+        snapshotting.take_snapshot(hand.id, version=length - 10)
+        yield {
+            "without a snapshot": lambda: plain.repository.get(hand.id),
+            "with a snapshot": lambda: snapshotting.repository.get(hand.id),
+        }

@@ -10,17 +10,18 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.peers import Missing
-from benchmarks.work import EVENT_TYPE, Contender, payload
+from benchmarks.work import EVENT_TYPE, Contender, payload, places
 
 PACKAGE = "@eventide/message-db@1.3.1"
 DATABASE = "message_store"
@@ -85,11 +86,11 @@ class MessageDb(Contender):
     def append(self, stream: UUID, version: int) -> object:
         return self.connection.execute(WRITE, _message(stream, version), prepare=True, binary=True).fetchone()
 
-    def batch(self, stream: UUID, count: int) -> Callable[[], object]:
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
         """It takes one message a call. So the calls are sent without waiting for the answers, in one transaction."""
 
         def write() -> None:
-            messages = [_message(stream, version) for version in range(1, count + 1)]
+            messages = [_message(*place) for place in places(streams, count)]
             with self.connection.transaction(), self.connection.cursor() as cursor:
                 cursor.executemany(WRITE, messages)
 
@@ -97,13 +98,13 @@ class MessageDb(Contender):
 
     def read(self, stream: UUID) -> list[tuple[Any, ...]]:
         found = self.connection.execute(READ, (f"hand-{stream}",), prepare=True, binary=True).fetchall()
-        return [(*message[:5], json.loads(message[5]), *message[6:]) for message in found]
+        return [(*message[:5], msgspec.json.decode(message[5]), *message[6:]) for message in found]
 
     def follow(self) -> int:
         """Page by page, as its consumers do; no position is kept."""
         seen, last = 0, 0
         while page := self.connection.execute(READ_LOG, (last + 1,), prepare=True, binary=True).fetchall():
-            messages = [(*message[:5], json.loads(message[5]), *message[6:]) for message in page]
+            messages = [(*message[:5], msgspec.json.decode(message[5]), *message[6:]) for message in page]
             seen, last = seen + len(messages), messages[-1][4]
         return seen
 

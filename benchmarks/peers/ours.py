@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from uuid import UUID
 
 import eventstore
-from benchmarks.work import EVENT_TYPE, Contender, payload
+from benchmarks.work import EVENT_TYPE, Contender, payload, places
 from eventstore import DomainEvent, Subscription
 
 
@@ -28,8 +28,8 @@ class Ours(Contender):
     def append(self, stream: UUID, version: int) -> object:
         return self.store.append(domain_event(stream, version))
 
-    def batch(self, stream: UUID, count: int) -> Callable[[], object]:
-        return lambda: self.store.append_many([domain_event(stream, version) for version in range(1, count + 1)])
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        return lambda: self.store.append_many([domain_event(*place) for place in places(streams, count)])
 
     def read(self, stream: UUID) -> list[DomainEvent]:
         return self.store.get_by_aggregate(str(stream))
