@@ -6,13 +6,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from eventstore.embedded import Cluster
 from workbook.notebooks import REAL_HANDS, unrun_cells
 
-_server = pytest.StashKey[tuple[tempfile.TemporaryDirectory[str], Cluster]]()
+_server = pytest.StashKey[Cluster]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,17 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if url := os.environ.get("EVENTSTORE_TEST_URL"):
         os.environ["EVENTSTORE_URL"] = url
         return
-    folder = tempfile.TemporaryDirectory(prefix="eventstore-tests-", ignore_cleanup_errors=True)
-    cluster = Cluster(Path(folder.name), durable=False)
+    # Not by tempfile: what it makes on Windows, PostgreSQL may not enter where the tests run as an Administrator.
+    cluster = Cluster(Path(tempfile.gettempdir(), f"eventstore-tests-{uuid4().hex}"), durable=False)
     os.environ["EVENTSTORE_URL"] = cluster.start()
-    config.stash[_server] = (folder, cluster)
+    config.stash[_server] = cluster
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _server in config.stash:
-        folder, cluster = config.stash[_server]
-        cluster.remove()  # for root it lies elsewhere
-        folder.cleanup()
+        config.stash[_server].remove()
 
 
 def pytest_collect_file(file_path: Path) -> None:

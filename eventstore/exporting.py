@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from eventstore.database import SESSION
+from eventstore.embedded import host
 from eventstore.errors import EventStoreError, InvalidEventError, StoreUnavailableError, from_driver
 from eventstore.events import EventQueryFilter
 from eventstore.postgres import PostgresEventStore
@@ -137,7 +138,7 @@ def export(
                         file.write_batch(part)
                         written += part.num_rows
                         advance(part.num_rows)
-        unfinished.rename(folder)
+        host.rename(unfinished, folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +15,7 @@ from psycopg import sql
 from eventstore.appending import hand_over
 from eventstore.checkpoint import LONGEST_BACKOFF, Backoff, Checkpoint, SubscriptionStatus, statuses
 from eventstore.database import in_our_words, install
+from eventstore.embedded import host
 from eventstore.errors import EventStoreError, InvalidEventError, StoreUnavailableError
 from eventstore.events import DomainEvent, check_count, check_name
 from eventstore.postgres import PostgresEventStore
@@ -139,13 +138,13 @@ class Subscription:
     def run(self) -> None:
         """Handle what is in the log, and then whatever comes, until `stop` is called.
 
-        In the main thread SIGTERM stops it as well, unless the program has a handler of its own for that. While the
-        server is away, it waits and tries again.
+        In the main thread SIGTERM, on Windows Ctrl-Break, stops it as well, unless the program has a handler of its
+        own for that. While the server is away, it waits and tries again.
 
         Raises:
             EventStoreError: this server is a standby or a subscriber; or the checkpoint was deleted.
         """
-        with _on_sigterm(self.stop):
+        with host.asked_to_end(self.stop):
             while not self._stopping:
                 try:
                     self._follow()
@@ -349,17 +348,3 @@ def _check_seconds(argument: str, seconds: object, least: float, most: float) ->
         raise InvalidEventError(argument, f"is {type(seconds).__name__}", "pass a number of seconds")
     if not least <= seconds <= most:
         raise InvalidEventError(argument, "is out of range", f"use {least} to {most} seconds")
-
-
-@contextmanager
-def _on_sigterm(stop: Callable[[], None]) -> Iterator[None]:
-    """Stop in good order when the system asks us to end, unless the program has made other plans for that."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, lambda *_: stop())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -16,17 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from eventstore import EventStoreError, PostgresEventStore
+from eventstore.embedded import host
 from poker.chunks import Summary
 from poker.phh import HandText
-
-# A terminal sends Ctrl-C to all processes of a group. Only the first one is to decide what becomes of the import.
-if sys.platform != "win32":
-    APART: dict[str, Any] = {"process_group": 0}
-else:
-    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class Workers:
@@ -85,7 +80,8 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": here},
-            **APART,
+            # Of all processes of an import, only the first one is to decide what Ctrl-C makes of it.
+            **host.APART,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

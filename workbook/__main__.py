@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 OLDEST = (3, 11)
-WINDOWS = os.name == "nt"
+WINDOWS = sys.platform == "win32"
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PROGRAMS = VENV / ("Scripts" if WINDOWS else "bin")
@@ -104,7 +104,7 @@ def _wait_for(lock: "IO[bytes]") -> None:
     waiting = False
     while True:
         try:
-            if sys.platform == "win32":
+            if sys.platform == "win32":  # written out, so that mypy knows where there is no fcntl
                 import msvcrt
 
                 msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
@@ -113,7 +113,7 @@ def _wait_for(lock: "IO[bytes]") -> None:
 
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        except OSError:
+        except (BlockingIOError, PermissionError):  # the second one on Windows
             if not waiting:
                 print("Another set-up is at work here: waiting for it.", flush=True)
             waiting = True
@@ -266,10 +266,9 @@ def _hand_over(arguments: "list[str]") -> int:
     import signal
     import subprocess
 
-    process = subprocess.Popen(command, env=environment)
     # Ctrl-C reaches both processes; how to end is for the command to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return process.wait()
+    return subprocess.call(command, env=environment)
 
 
 if __name__ == "__main__":

@@ -173,9 +173,9 @@ def _stop(message: str) -> NoReturn:
 
 def main() -> None:
     """Run the command that was typed."""
-    for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a letter shows a question mark, rather than ending the command.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    from eventstore.embedded import host
+
+    host.print_what_the_console_cannot_show()
     app(prog_name="python3 -m workbook")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eventstore.embedded import Cluster
+from eventstore.embedded import Cluster, host
 from workbook import notebooks
 from workbook.paths import MY, NOTEBOOKS, ROOT
 
@@ -104,7 +103,7 @@ def _lab_command(arguments: Sequence[str]) -> list[str]:
     if first:
         command.append(f"--LabApp.default_url=/lab/tree/{first.parent.name}/{first.name}")
     # JupyterLab asks for this flag, and only on POSIX is there a root. Its token stays on.
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
+    if host.running_as_root():
         command.append("--allow-root")
     return [*command, *arguments]
 
@@ -120,12 +119,9 @@ def run_to_the_end(command: Sequence[str], **environment: str) -> int:
         Its exit code.
     """
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
-    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
+    with host.asked_to_end(process.terminate):
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
                 continue
-    finally:
-        signal.signal(signal.SIGTERM, before)

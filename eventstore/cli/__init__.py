@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import sys
 
@@ -15,6 +14,7 @@ from eventstore.cli.following import subscriptions
 from eventstore.cli.printing import print_error
 from eventstore.cli.rolling_up import roll_up
 from eventstore.cli.tail import tail
+from eventstore.embedded import host
 from eventstore.errors import EventStoreError
 
 app = typer.Typer(
@@ -39,10 +39,7 @@ app.command(rich_help_panel="The private PostgreSQL", context_settings={"ignore_
 
 def main() -> None:
     """Run a command. What goes wrong in a way that a person can mend is one line on stderr and exit code 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A console or a pipe in an old encoding cannot show every character of an event.
-            stream.reconfigure(errors="backslashreplace")
+    host.print_what_the_console_cannot_show()
     try:
         try:
             app(prog_name="python -m eventstore")

@@ -17,6 +17,7 @@ from eventstore.cli.common import MOMENT, AsJson, Schema, Types, installed, show
 from eventstore.cli.printing import (
     escaped,
     events_from,
+    lines_of,
     parse_object,
     print_error,
     print_json,
@@ -88,7 +89,7 @@ def append(
     if file is not None:
         if any(value is not None for value in others):
             raise typer.BadParameter("--file brings whole events: give nothing else but --json and --schema")
-        events = list(events_from(file))
+        events = list(events_from(lines_of(file.read())))
         with connect(schema=schema) as store:
             _print_stored(store.append_many(events), as_json)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,6 +67,20 @@ def print_json(events: Iterable[DomainEvent]) -> None:
             "user_id": why.user_id,
         }
         print(json.dumps(fields))
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """The lines of a file, in UTF-8. Windows PowerShell writes UTF-16 behind `>`, and a mark that says so before it.
+
+    Raises:
+        EventStoreError: behind such a mark there is something else.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            content = content.decode("utf-16").encode()
+        except UnicodeError as error:
+            raise EventStoreError(f"it begins like UTF-16, but cannot be read ({error}): write it in UTF-8") from None
+    return content.split(b"\n")
 
 
 def events_from(lines: Iterable[bytes]) -> Iterator[DomainEvent]:

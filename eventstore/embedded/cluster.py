@@ -195,7 +195,7 @@ class Cluster:
         password = secrets.token_urlsafe(24)
         host.write_private(self._password, password)
         scratch = self._home / f"{self._data.name}.new-{secrets.token_hex(4)}"
-        scratch.mkdir(mode=0o700)
+        host.private_folder(scratch)
         password_copy = scratch / "password"
         host.write_private(password_copy, password)
         host.hand_over(password_copy, self._account)
@@ -222,7 +222,7 @@ class Cluster:
             raise _failure(f"PostgreSQL could not make its data folder in {self._home}", text)
         with (scratch / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(f"\ninclude_if_exists '../{self._settings.name}'\n")
-        (scratch / "data").rename(self._data)
+        host.rename(scratch / "data", self._data)
         shutil.rmtree(scratch)
 
     def _launch(self) -> None:

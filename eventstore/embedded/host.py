@@ -1,27 +1,41 @@
-"""What differs from one operating system to the next. All code that is special to Windows or to root is here."""
+"""What differs from one operating system to the next. All code that is special to Windows or to root is here, for
+the packages above, too. (What runs before anything is installed has its own: `workbook/__main__.py`.)
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from eventstore.errors import StoreUnavailableError
 
+# For Popen: a program in a process group of its own. A terminal sends Ctrl-C to all processes of its group.
+APART: dict[str, Any]
+
 if sys.platform == "win32":
     import msvcrt
 
     SHARED_MEMORY = "windows"
+    SYSTEM_FOLDERS = ["Program Files/PostgreSQL/*/bin"]
+    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    # No other process can send SIGTERM here: it ends the program at once. Ctrl-Break is what a program can hear.
+    _END = signal.SIGBREAK
+    # A scanner of viruses may hold what was just written, for seconds.
+    _HELD_BY_OTHERS: tuple[type[OSError], ...] = (PermissionError,)
     # The server gets no console window, and a Ctrl-C meant for the caller does not reach it.
     _CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
 
@@ -30,7 +44,7 @@ if sys.platform == "win32":
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
                 return
-            except OSError:
+            except PermissionError:  # another process holds it
                 time.sleep(0.05)
 
     def _account(key: str | int) -> Account | None:
@@ -42,6 +56,18 @@ else:
 
     # Containers often have only 64 MB of POSIX shared memory, too little for a parallel query.
     SHARED_MEMORY = "mmap"
+    SYSTEM_FOLDERS = [
+        "usr/lib/postgresql/*/bin",  # Debian, Ubuntu
+        "usr/pgsql-*/bin",  # Fedora, Red Hat
+        "usr/libexec/postgresql*",  # Alpine
+        "opt/homebrew/opt/postgresql@*/bin",  # Homebrew
+        "usr/local/opt/postgresql@*/bin",
+        "Applications/Postgres.app/Contents/Versions/*/bin",
+        "Library/PostgreSQL/*/bin",
+    ]
+    APART = {"process_group": 0}
+    _END = signal.SIGTERM
+    _HELD_BY_OTHERS = ()
     _CREATION_FLAGS = 0
 
     def _lock(file: IO[bytes]) -> None:
@@ -174,6 +200,57 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(descriptor)
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that its owner alone can enter. On Windows the rights of the folder above decide.
+
+    There, 0o700 would let in Administrators and the owner, which for an Administrator is that group: and PostgreSQL
+    gives up its membership before it starts (source: `CreateRestrictedProcess` in PostgreSQL, issue 118486 of CPython).
+    """
+    path.mkdir(mode=0o777 if sys.platform == "win32" else 0o700)
+
+
+def rename(path: Path, target: Path) -> None:
+    """Rename a file or folder that was just written, also where a scanner of viruses still looks into it."""
+    for pause in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0):
+        try:
+            path.rename(target)
+            return
+        except _HELD_BY_OTHERS:
+            time.sleep(pause)
+    path.rename(target)
+
+
+@contextlib.contextmanager
+def asked_to_end(then: Callable[[], object]) -> Iterator[None]:
+    """Do something when the system asks this program to end: by SIGTERM, on Windows by Ctrl-Break.
+
+    Nothing is done in another thread than the main one, which hears no signals, nor where the program has made other
+    plans for that.
+
+    Args:
+        then: what to do, between two steps of the main thread.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(_END) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(_END, lambda *_: then())
+    try:
+        yield
+    finally:
+        signal.signal(_END, signal.SIG_DFL)
+
+
+def print_what_the_console_cannot_show() -> None:
+    """From now on, write a character that the console or pipe has no code for as an escape, rather than to fail.
+
+    On Windows, a pipe and a file behind `>` take the 256 characters of an old code page.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def free_port() -> int:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from threading import Event, Thread
 from time import monotonic, sleep
-from types import FrameType
 
 from rich.live import Live
 from rich.table import Column, Table
 
 from eventstore import PostgresEventStore, StoreUnavailableError, Subscription, SubscriptionStatus, connect
+from eventstore.embedded import host
 from eventstore.subscription import subscriptions
 from poker.cli.common import Schema, Url, err, out, plain_errors
 from poker.projections import PROJECTIONS
@@ -56,7 +55,7 @@ def follow_command(url: Url = None, schema: Schema = "public") -> None:
     stop = Event()
     with plain_errors("stopped at once"), connect(url, schema=schema) as store:
         followers = [Follower(projection.subscription(store)) for projection in PROJECTIONS.values()]
-        with _on_sigterm(stop):
+        with host.asked_to_end(stop.set):
             for follower in followers:
                 follower.start()
             out.print(f"following: {', '.join(PROJECTIONS)}")
@@ -71,18 +70,6 @@ def follow_command(url: Url = None, schema: Schema = "public") -> None:
         for error in (follower.error for follower in followers if follower.error):
             raise error
         out.print(_line(_statuses(store)))
-
-
-@contextmanager
-def _on_sigterm(stop: Event) -> Iterator[None]:
-    def set_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = signal.signal(signal.SIGTERM, set_stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _watch(store: PostgresEventStore, followers: Sequence[Follower], stop: Event) -> None:

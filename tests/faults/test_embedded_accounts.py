@@ -76,7 +76,7 @@ def test_root_starts_it_from_programs_in_a_closed_folder(closed: Path) -> None:
     try:
         for _ in range(2):
             command = [sys.executable, "-c", code, home]
-            output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+            output = subprocess.run(command, env=environment, check=True, capture_output=True, encoding="utf-8").stdout
             url, data, psql = output.splitlines()
             assert psql.startswith(str(closed))
             with psycopg.connect(url) as connection:
@@ -125,7 +125,7 @@ def as_nobody(code: str, home: Path) -> subprocess.CompletedProcess[str]:
         [python, "-c", code, home],
         env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         **identity,
     )
 

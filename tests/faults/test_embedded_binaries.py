@@ -52,7 +52,6 @@ def test_without_the_wheel_the_system_serves(home: Path) -> None:
         [sys.executable, "-c", WITHOUT_WHEEL + code, str(home)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
         encoding="utf-8",
     )
     assert process.stdout is not None

@@ -44,7 +44,6 @@ def command(environment: dict[str, str]) -> Command:
             [sys.executable, "-m", "eventstore", *arguments],
             env=environment | more,
             capture_output=True,
-            text=True,
             encoding="utf-8",
         )
 

@@ -25,7 +25,8 @@ def run(program: str, url: str, *arguments: str) -> None:
     beside = Cluster().psql()
     if beside is None:
         pytest.skip("the server came without its programs")
-    done = subprocess.run([beside.with_name(program), f"--dbname={url}", *arguments], capture_output=True, text=True)
+    command = [beside.with_name(program), f"--dbname={url}", *arguments]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
 
 

@@ -269,7 +269,11 @@ def test_a_person_at_a_terminal_is_asked(archive: Archive, tmp_path: Path, answe
     try:
         os.write(keyboard, f"{answer}\n".encode())
         done = subprocess.run(
-            command("--url", archive.url, "--to", tmp_path), stdin=terminal, capture_output=True, text=True, check=False
+            command("--url", archive.url, "--to", tmp_path),
+            stdin=terminal,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
     finally:
         os.close(keyboard)
@@ -296,7 +300,10 @@ def test_after_ctrl_c_the_next_run_goes_on(archive: Archive, tmp_path: Path) -> 
     archive.pause = threading.Event()
     part = tmp_path / "hands.phh.part"
     process = subprocess.Popen(
-        command("--url", archive.url, "--to", tmp_path), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command("--url", archive.url, "--to", tmp_path),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        encoding="utf-8",
     )
     wait_until(lambda: part.exists() and part.stat().st_size > 100_000, "a part of the file")
     process.send_signal(signal.SIGINT)

@@ -300,7 +300,6 @@ def command(*arguments: str, schema: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "poker", *arguments, "--schema", schema],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         encoding="utf-8",
         env=os.environ,
     )
@@ -330,7 +329,7 @@ def test_a_rebuild_that_is_killed_does_no_harm_and_the_next_one_succeeds(
     with following(store), dealers(schema, None, tables=1):
         for _ in range(kills):
             rebuilding = subprocess.Popen(
-                [sys.executable, "-c", REBUILDS, schema], stdout=subprocess.PIPE, text=True, env=os.environ
+                [sys.executable, "-c", REBUILDS, schema], stdout=subprocess.PIPE, encoding="utf-8", env=os.environ
             )
             assert rebuilding.stdout is not None
             assert rebuilding.stdout.readline() == "begin\n"

@@ -26,7 +26,7 @@ MODULES = sorted(path for path in (CHECKOUT / "eventstore").glob("*.py") if path
     ids=lambda command: " ".join(command),
 )
 def test_linters_are_content(command: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", *command], cwd=CHECKOUT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", *command], cwd=CHECKOUT, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -29,7 +29,6 @@ def run(program: str, *arguments: str, url: str | None = None) -> subprocess.Com
         [_find(program), f"--dbname={make_conninfo('', **address)}", *arguments],
         env=os.environ | password | {"PGCLIENTENCODING": "utf8"},
         capture_output=True,
-        text=True,
         encoding="utf-8",
     )
 
@@ -51,7 +50,7 @@ def _find(program: str) -> str:
 
 
 def _major(path: Path) -> int:
-    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([path, "--version"], capture_output=True, encoding="utf-8", check=True).stdout
     found = re.search(r"\d+", text)
     assert found, text
     return int(found[0])

@@ -188,7 +188,7 @@ def test_an_environment_of_a_removed_python_is_made_anew(checkout: Path, start: 
 
 def test_a_set_up_that_was_killed_is_made_anew(tmp_path: Path, environment: dict[str, str], start: Start) -> None:
     checkout = make_checkout(tmp_path / "checkout")
-    first = subprocess.Popen(command(), cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(command(), cwd=checkout, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
     assert first.stdout is not None
     while "step 2" not in first.stdout.readline():
         assert first.poll() is None
@@ -202,7 +202,8 @@ def test_a_set_up_that_was_killed_is_made_anew(tmp_path: Path, environment: dict
 def test_two_at_once_make_one_environment(tmp_path: Path, environment: dict[str, str]) -> None:
     checkout = make_checkout(tmp_path / "checkout")
     both = [
-        subprocess.Popen(command(), cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(command(), cwd=checkout, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
+        for _ in range(2)
     ]
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [7, 7]

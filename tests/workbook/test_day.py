@@ -110,7 +110,9 @@ def test_a_session_left_over_by_a_killed_notebook_is_ended(day: Day) -> None:
         "input()\n"
     )
     day.close()
-    left = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    left = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
     assert left.stdout is not None
     assert [left.stdout.readline(), left.stdout.readline()][1] == "locked\n"
     open_day(98)

@@ -56,7 +56,9 @@ def test_the_commands_exist(module: str) -> None:
     named |= {"down", "status"} if module == "eventstore" else set()
     runnable = f"{module}.cli" if module == "workbook" else module
     for command in named:
-        done = subprocess.run([sys.executable, "-m", runnable, command, "--help"], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", runnable, command, "--help"], capture_output=True, encoding="utf-8"
+        )
         assert done.returncode == 0, f"{module} {command}: {done.stderr}"
     assert named
 
