@@ -139,7 +139,11 @@ def parse_object(field: str, text: str | bytes) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
         problem = "is no JSON object"
-    raise InvalidEventError(field, problem, 'write JSON in UTF-8, like {"pot": 40}')
+    fix = 'write JSON in UTF-8, like {"pot": 40}'
+    if isinstance(text, str) and ":" in text and '"' not in text:
+        # As Windows PowerShell 5.1 does, and PowerShell before 7.3.
+        fix += '; if the shell has taken the quotes away, write \\" for each of them, or use --file'
+    raise InvalidEventError(field, problem, fix)
 
 
 def parse_moment(field: str, text: str) -> datetime:

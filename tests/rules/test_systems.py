@@ -14,7 +14,8 @@ CHECKOUT = Path(__file__).parents[2]
 PACKAGES = ("eventstore", "poker", "workbook")
 SOURCES = [path for folder in (*PACKAGES, "benchmarks", "tests") for path in sorted((CHECKOUT / folder).rglob("*.py"))]
 
-# Where everything stands that differs between systems. The second one runs before the first one is installed.
+# Where everything stands that differs between systems, each with a test that plays the other systems. The second one
+# runs before the first one is installed.
 HOMES = ("eventstore/embedded/host.py", "workbook/__main__.py")
 
 SOME_SYSTEMS = {

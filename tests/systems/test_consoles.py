@@ -66,6 +66,12 @@ def test_what_windows_powershell_writes_behind_an_arrow_can_be_read(
     assert done.stdout.decode("ascii").splitlines() == lines.splitlines(), "a second try adds nothing"
 
 
+def test_quotes_that_powershell_has_taken_away_are_missed(run: Run) -> None:
+    done = run("eventstore", "append", "hand-1", "game.created", "{blinds: [50, 100]}")
+    assert done.returncode == 1
+    assert b'if the shell has taken the quotes away, write \\" for each of them' in done.stderr
+
+
 def test_half_a_file_of_that_kind_is_refused_in_words(run: Run, tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_bytes(codecs.BOM_UTF16_LE + "{}".encode("utf-16-le")[:-1])
     done = run("eventstore", "append", "--file", str(tmp_path / "events.jsonl"))
