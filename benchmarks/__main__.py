@@ -8,6 +8,7 @@ old one; the others stay. Needs `pip install -r benchmarks/requirements.txt`, an
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.status import Status
 
 from benchmarks.figures import FIGURES, QUICK, Run, Sizes
-from benchmarks.report import show, write_page, write_plot
+from benchmarks.report import show, show_curve, write_curves, write_page, write_plot
 from benchmarks.results import Figure, Results
+from benchmarks.scale import CURVES, QUICK_REACH, Reach
 from benchmarks.work import described
 
 HERE = Path(__file__).parent
@@ -57,10 +60,7 @@ def figures(
     sizes = QUICK if quick else Sizes()
     if events is not None:
         sizes = replace(sizes, counted=events)
-    if out is None and not quick:
-        out = HERE
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+    out = _folder(out, quick)
     results = Results() if out is None else Results.load(out / "results.json")
     measured = []
     for name in (name for name in FIGURES if name in names):
@@ -83,7 +83,7 @@ def _measure(name: str, sizes: Sizes) -> Figure:
     start = time.monotonic()
     console.log(f"{name}: {title}")
     with console.status(name) as status:
-        run = Run(figure, sizes, lambda text: status.update(f"{name}: {text}, {time.monotonic() - start:.0f} s"))
+        run = Run(figure, sizes, _sayer(status, name, start))
         try:
             measure(run)
         except Exception as error:  # the other figures are still worth measuring
@@ -95,10 +95,66 @@ def _measure(name: str, sizes: Sizes) -> Figure:
     return figure
 
 
+@app.command("scale")
+def measure_scale(
+    only: Annotated[str, typer.Option(metavar="writers,log", help="Only these: writers, batches, streams, log.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="As little as possible, to see that it runs.")] = False,
+    events: Annotated[
+        int | None, typer.Option(parser=_number, metavar="N", help="The longest log; 10,000,000 without it.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="After so many, no longer log is begun.")] = Reach.minutes,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for the results; without it, benchmarks/, and with --quick none.")
+    ] = None,
+) -> None:
+    """Measure how the cost grows: with the log, the writers, the batch and the stream."""
+    names = [name.strip() for name in only.split(",") if name.strip()] or list(CURVES)
+    if unknown := set(names) - set(CURVES):
+        raise typer.BadParameter(f"no such curve: {', '.join(unknown)}; there are {', '.join(CURVES)}")
+    reach = replace(QUICK_REACH if quick else Reach(), minutes=minutes)
+    if events is not None:
+        reach = replace(reach, logs=(*(size for size in reach.logs if size < events), events))
+    out = _folder(out, quick)
+    results = Results() if out is None else Results.load(out / "results.json")
+    failed = False
+    for name in (name for name in CURVES if name in names):
+        when, start = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", time.monotonic()
+        console.log(f"scale: {name}")
+        try:
+            with console.status(name) as status:
+                curves = CURVES[name](reach, _sayer(status, name, start))
+        except Exception as error:  # the other curves are still worth measuring
+            console.log(f"scale: {name}: {described(error)}", markup=False)
+            failed = True
+            continue
+        for curve in curves:
+            curve.measured, curve.seconds = when, time.monotonic() - start
+            results.curves[curve.name] = curve
+            show_curve(console, curve)
+        if out is not None:
+            _write(results, out)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _folder(out: Path | None, quick: bool) -> Path | None:
+    if out is None and not quick:
+        out = HERE
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _sayer(status: Status, name: str, start: float) -> Callable[[str], object]:
+    return lambda text: status.update(f"{name}: {text}, {time.monotonic() - start:.0f} s")
+
+
 def _write(results: Results, out: Path) -> None:
     results.save(out / "results.json")
     write_page(results, out / "results.md")
     write_plot(results, out / "results.png")
+    if results.curves:
+        write_curves(results, out / "scale.png")
 
 
 if __name__ == "__main__":

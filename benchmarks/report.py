@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.results import Figure, Goal, Results, Timing
+from benchmarks.results import Curve, Figure, Goal, Results, Timing
 
 HEAD = """# Figures
 
@@ -65,6 +66,16 @@ def show(console: Console, figures: Iterable[Figure]) -> None:
             console.print(f"{figure.name}: {text}", highlight=False, markup=False)
 
 
+def show_curve(console: Console, curve: Curve) -> None:
+    """Print a curve as a table."""
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in _curve(curve) if line)
+    table = Table(*head, title=f"{curve.title}, {curve.unit}", title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(curve.note, highlight=False, markup=False)
+
+
 def write_page(results: Results, path: Path) -> None:
     """The page with all that is known."""
     parts = [HEAD, *_machine(results), "## Reached?\n", *_summary(results)]
@@ -75,7 +86,28 @@ def write_page(results: Results, path: Path) -> None:
         for name, problem in figure.absent.items():
             parts.append(f"- Not measured: {name}: {problem}")
         parts.append(f"\nMeasured {figure.measured}, in {figure.seconds:.0f} s.{_other_machine(figure, results)}\n")
+    if results.curves:
+        parts += ["## How the cost grows\n", "![The curves](scale.png)\n"]
+    for curve in results.curves.values():
+        parts += [f"### {curve.title}, {curve.unit}\n", *_curve(curve), curve.note + "\n"]
+        parts.append(f"Measured {curve.measured}, in {curve.seconds:.0f} s.{_other_machine(curve, results)}\n")
     path.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+
+
+def _curve(curve: Curve) -> list[str]:
+    """A row for each place on the axis; at the end, by how much all of it grew."""
+    places = sorted({at for points in curve.lines.values() for at, _ in points})
+    lines = [f"| {curve.grows} | {' | '.join(curve.lines)} |", "|---" * (len(curve.lines) + 1) + "|"]
+    for place in places:
+        values = [next((value for at, value in points if at == place), None) for points in curve.lines.values()]
+        lines.append(f"| {place:,.0f} | {' | '.join('-' if value is None else _short(value) for value in values)} |")
+    grown = [points[-1][1] / points[0][1] for points in curve.lines.values()]
+    lines.append(f"| x {places[-1] / places[0]:,.0f} | {' | '.join(f'x {_short(each)}' for each in grown)} |")
+    return [*lines, ""]
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _machine(results: Results) -> list[str]:
@@ -85,12 +117,13 @@ def _machine(results: Results) -> list[str]:
     return [f"- {name}: {text}" for name, text in latest.machine.items()] + [f"- date: {latest.measured}\n"]
 
 
-def _latest(results: Results) -> Figure | None:
-    """The figure that was measured last; P9 alone has no server to tell of."""
-    return max(results.figures.values(), key=lambda figure: ("server" in figure.machine, figure.measured), default=None)
+def _latest(results: Results) -> Figure | Curve | None:
+    """What was measured last; P9 alone has no server to tell of."""
+    everything: list[Figure | Curve] = [*results.figures.values(), *results.curves.values()]
+    return max(everything, key=lambda each: ("server" in each.machine, each.measured), default=None)
 
 
-def _other_machine(figure: Figure, results: Results) -> str:
+def _other_machine(figure: Figure | Curve, results: Results) -> str:
     latest = _latest(results)
     differ = [text for name, text in figure.machine.items() if latest and latest.machine.get(name) != text]
     return f" There and then: {'; '.join(differ)}." if differ else ""
@@ -123,11 +156,7 @@ def _timings(figure: Figure) -> list[str]:
 
 def write_plot(results: Results, path: Path) -> None:
     """One panel for each figure: the events a second of each contender, by the median call."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = _pyplot()
     shown = [figure for figure in results.figures.values() if figure.timings]
     latest = _latest(results)
     if not shown or latest is None:
@@ -153,7 +182,42 @@ def write_plot(results: Results, path: Path) -> None:
         panel.set_xlabel("events a second", fontsize=8)
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
-    caption = "\n".join([*(text for name, text in latest.machine.items() if name != "load"), latest.measured])
-    canvas.supxlabel(caption, fontsize=6, wrap=True)
+    canvas.supxlabel(_caption(latest), fontsize=6, wrap=True)
     canvas.savefig(path, dpi=110)
     pyplot.close(canvas)
+
+
+def write_curves(results: Results, path: Path) -> None:
+    """One panel for each curve, with logarithmic axes."""
+    pyplot = _pyplot()
+    latest = max(results.curves.values(), key=lambda curve: curve.measured)
+    rows = -(-len(results.curves) // 2)
+    canvas, panels = pyplot.subplots(rows, 2, figsize=(12, 4 * rows + 0.8), squeeze=False, layout="constrained")
+    for panel in panels.flat[len(results.curves) :]:
+        panel.set_visible(False)
+    for curve, panel in zip(results.curves.values(), panels.flat, strict=False):
+        for name, points in curve.lines.items():
+            panel.loglog(*zip(*points, strict=True), marker="o", markersize=4, label=name)
+        panel.set_title(curve.title, loc="left", fontsize=10)
+        panel.set_xlabel(curve.grows, fontsize=8)
+        panel.set_ylabel(curve.unit, fontsize=8)
+        panel.tick_params(labelsize=8)
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=7)
+        panel.spines[["top", "right"]].set_visible(False)
+    canvas.supxlabel(_caption(latest), fontsize=6, wrap=True)
+    canvas.savefig(path, dpi=110)
+    pyplot.close(canvas)
+
+
+def _caption(latest: Figure | Curve) -> str:
+    return "\n".join([*(text for name, text in latest.machine.items() if name != "load"), latest.measured])
+
+
+def _pyplot() -> ModuleType:
+    import matplotlib
+
+    matplotlib.use("Agg")  # no window is needed, and there may be none to be had
+    from matplotlib import pyplot
+
+    return pyplot

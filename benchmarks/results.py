@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.work import Ratio, Times, percentile, ratio
 
@@ -104,11 +103,29 @@ class Figure:
 
 
 @dataclass
+class Curve:
+    """How a cost grows: for each line, pairs of what grows and what was measured."""
+
+    name: str
+    title: str
+    grows: str
+    unit: str
+    lines: dict[str, list[list[float]]] = field(default_factory=dict)
+    note: str = ""
+    seconds: float = 0.0
+    measured: str = ""
+    machine: dict[str, str] = field(default_factory=dict)
+
+    def add(self, line: str, at: float, value: float) -> None:
+        self.lines.setdefault(line, []).append([at, value])
+
+
+@dataclass
 class Results:
-    """All that is known, in the order of the figures; `scale` holds the curves."""
+    """All that is known: the figures in their order, and the curves."""
 
     figures: dict[str, Figure] = field(default_factory=dict)
-    scale: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
@@ -126,6 +143,6 @@ class Results:
                 timings = [Timing(**each) for each in figure.pop("timings")]
                 goals = [Goal(**each) for each in figure.pop("goals")]
                 figures[name] = Figure(**figure, timings=timings, goals=goals)
-            return cls(figures, found["scale"])
+            return cls(figures, {name: Curve(**curve) for name, curve in found["curves"].items()})
         except (KeyError, TypeError):
             raise ValueError(f"{path} was written by another version of this program: delete it") from None

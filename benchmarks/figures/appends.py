@@ -18,8 +18,8 @@ from benchmarks.peers import (
     MESSAGE_DB,
     OURS,
 )
-from benchmarks.work import STREAM, Times, Ways, ratio, streams
-from benchmarks.writers import Share, appending, writers
+from benchmarks.work import STREAM, Times, Ways, in_turns, ratio, streams
+from benchmarks.writers import Share, Writers, appending, writers
 
 IMPORT = 10_000  # events in a transaction of an import
 
@@ -65,25 +65,46 @@ def append_from_eight(run: Run) -> None:
 
 
 def _rates(run: Run, url: str, names: list[str], threads: bool = False) -> tuple[Times, Times]:
-    """Seconds for each event, all writers together, one value for each round; and seconds for each single append."""
-    rounds: dict[str, list[list[Share]]] = {name: [] for name in names}
+    """The same for eight writers, all of them processes or all of them threads."""
     with writers(url, WRITERS, names, threads) as eight:
-        run.figure.problems |= eight.problems
-
-        def taking(name: str) -> Callable[[], object]:
-            return lambda: rounds[name].append(eight.turn(name, run.sizes.writer_seconds))
-
         able = [name for name in names if name not in eight.problems]
-        ways: Ways = {name: lambda name=name: taking(name) for name in able}  # type: ignore[misc]
-        what = f"{WRITERS} writers in {'threads' if threads else 'processes'}"
-        kept = run.take_turns(what, ways, run.sizes.writer_rounds, warm_up=1)
+        run.say(f"{WRITERS} writers in {'threads' if threads else 'processes'}")
+        sizes = run.sizes
+        rates, latencies, problems = measure_rates(eight, able, WRITERS, sizes.writer_rounds, sizes.writer_seconds)
+        run.figure.problems |= eight.problems | problems
+    return rates, latencies
+
+
+def measure_rates(
+    all_of_them: Writers, names: list[str], how_many: int, rounds: int, seconds: float
+) -> tuple[Times, Times, dict[str, str]]:
+    """Let writers append in the way of one contender, then of the next, and so on.
+
+    Args:
+        all_of_them: the writers.
+        names: the contenders.
+        how_many: of the writers.
+        rounds: how often each contender has its turn; once more before, to warm up.
+        seconds: how long a turn is.
+
+    Returns:
+        For each contender the seconds for an event, all writers together, one value for each round; the seconds for
+        each single append; and for those that failed, why.
+    """
+    shares: dict[str, list[list[Share]]] = {name: [] for name in names}
+
+    def taking(name: str) -> Callable[[], object]:
+        return lambda: shares[name].append(all_of_them.turn(name, seconds, how_many))
+
+    ways: Ways = {name: lambda name=name: taking(name) for name in names}  # type: ignore[misc]
+    kept, problems = in_turns(ways, rounds, warm_up=1)
     rates: Times = {}
     latencies: Times = {}
     for name in kept:
-        measured = rounds[name][1:]  # the first one was for warming up
-        rates[name] = [1 / sum(len(share.appends) / sum(share.appends) for share in shares) for shares in measured]
-        latencies[name] = [seconds for shares in measured for share in shares for seconds in share.appends]
-    return rates, latencies
+        measured = shares[name][1:]
+        rates[name] = [1 / sum(len(each.appends) / sum(each.appends) for each in turn) for turn in measured]
+        latencies[name] = [took for turn in measured for each in turn for took in each.appends]
+    return rates, latencies, problems
 
 
 def append_batch(run: Run) -> None:

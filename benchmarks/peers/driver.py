@@ -41,9 +41,9 @@ COPY_TEXT = "COPY domain_events (id, event_type, aggregate_id, version, event_da
 
 class SameObjects(Contender):
     def __init__(self, url: str) -> None:
-        self._store = eventstore.connect(url)
-        self._held = self._store.connection()
-        self.connection = self._held.__enter__()
+        with eventstore.connect(url) as store:
+            self._held = store.connection()
+            self.connection = self._held.__enter__()  # stays open when the store is closed
 
     @classmethod
     def prepare(cls, url: str) -> None:
@@ -73,7 +73,6 @@ class SameObjects(Contender):
 
     def close(self) -> None:
         self._held.__exit__(None, None, None)
-        self._store.close()
 
 
 class ReadyValues(SameObjects):

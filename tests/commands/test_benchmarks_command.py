@@ -34,6 +34,25 @@ def test_the_command_measures_and_writes_what_it_found(tmp_path: Path) -> None:
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_curves_are_measured_and_drawn(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if not request.config.getoption("--long"):
+        pytest.skip("takes a quarter of a minute: with --long")
+    command = [sys.executable, "-m", "benchmarks", "scale", "--quick", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, encoding="utf-8", timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    curves = Results.load(tmp_path / "results.json").curves
+    assert list(curves) == ["writers", "batches", "stream", "append", "read", "statistics"]
+    for curve in curves.values():
+        assert {at for points in curve.lines.values() for at, _ in points} in (
+            {1, 2},
+            {1, 10},
+            {10, 100},
+            {1_000, 3_000},
+        )
+    assert "| x 10 |" in (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_an_unknown_figure_is_refused() -> None:
     command = [sys.executable, "-m", "benchmarks", "--only", "P1,P99"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, encoding="utf-8", timeout=60)
