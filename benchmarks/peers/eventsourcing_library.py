@@ -54,11 +54,14 @@ def environment(url: str, database: str) -> dict[str, str]:
     }
 
 
+ActionProcessed: Any = vars(Hand)["ActionProcessed"]  # the class that the decorator has made
+
+
 def domain_event(stream: UUID, version: int) -> Any:
-    return Hand.ActionProcessed(
+    return ActionProcessed(
         originator_id=stream,
         originator_version=version,
-        timestamp=Hand.ActionProcessed.create_timestamp(),
+        timestamp=ActionProcessed.create_timestamp(),
         **payload(version),
     )
 
