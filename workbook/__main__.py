@@ -171,6 +171,17 @@ def _install() -> None:
         raise SetUpError(_explain(output))
 
 
+def install_more(requirements: Path) -> None:
+    """Install into `.venv` what a file of requirements names, beside what is there.
+
+    Raises:
+        SetUpError: it cannot be had. The text says why.
+    """
+    code, output = _run([*_installer(), "-r", str(requirements)])
+    if code != 0:
+        raise SetUpError(_explain(output))
+
+
 def _installer() -> "list[str]":
     """The command that installs packages into `.venv`: uv, which is faster, where there is one, else pip."""
     uv = shutil.which("uv")

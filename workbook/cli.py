@@ -151,6 +151,30 @@ def progress(
 
 
 @app.command()
+def site(
+    open_it: Annotated[bool, typer.Option("--open", help="Open the first page in the browser.")] = False,
+) -> None:
+    """Build the course as a site in build/site/html, from the notebooks as they are. The first time, install Sphinx."""
+    import webbrowser
+
+    from workbook.__main__ import SetUpError
+    from workbook.website import build_site, install_sphinx, is_installed
+
+    try:
+        if not is_installed():
+            print("Installing Sphinx, as docs/requirements.txt names it.", flush=True)
+            install_sphinx()
+        first = build_site()
+    except (SetUpError, ValueError) as error:
+        _stop(str(error))
+    if first is None:
+        _stop("Sphinx has found a fault: see above.")
+    print(f"The site begins at {first}")
+    if open_it:
+        webbrowser.open(first.as_uri())
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine and say what to do about each fault."""
     from workbook.doctor import examine_machine, report
