@@ -44,7 +44,14 @@ def unrun_cells(path: Path) -> list[int]:
     return [place for place, cell in enumerate(code, start=1) if cell.execution_count != place]
 
 
-def execute(notebook: Any, folder: Path, *, hands: Path | None = None, seconds: int = SECONDS_A_CELL) -> None:
+def execute(
+    notebook: Any,
+    folder: Path,
+    *,
+    hands: Path | None = None,
+    server: str | None = None,
+    seconds: int = SECONDS_A_CELL,
+) -> None:
     """Run all cells in a new kernel and put the outputs into the notebook.
 
     The cells run without history, as nbval runs them, so that what is stored is what nbval will see.
@@ -53,7 +60,8 @@ def execute(notebook: Any, folder: Path, *, hands: Path | None = None, seconds: 
         notebook: an nbformat notebook; it is changed in place.
         folder: where the kernel runs: the folder that the notebook is for.
         hands: the folder of real hands that the notebook shall find; None for none.
-        seconds: how long one cell may take.
+        server: the URL of the server that the notebook shall find; None for the one that is found from here.
+        seconds: how long one cell may take, and the kernel to start.
 
     Raises:
         BrokenCellError: a cell failed without the tag `raises-exception`, or has the tag and did not fail.
@@ -65,6 +73,7 @@ def execute(notebook: Any, folder: Path, *, hands: Path | None = None, seconds: 
     client = NotebookClient(
         notebook,
         timeout=seconds,
+        startup_timeout=seconds,
         coalesce_streams=True,
         record_timing=False,
         # Without this, each kernel warns on the terminal that it talks to its own machine without encryption.
@@ -73,6 +82,8 @@ def execute(notebook: Any, folder: Path, *, hands: Path | None = None, seconds: 
     )
     # The order of a set of texts is the same in every run only if its seed is.
     environment = os.environ | {"PYTHONHASHSEED": "0", REAL_HANDS: "" if hands is None else str(hands)}
+    if server is not None:
+        environment["EVENTSTORE_URL"] = server
     with client.setup_kernel(env=environment):
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":

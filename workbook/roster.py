@@ -6,7 +6,6 @@ import codecs
 import csv
 import hashlib
 import io
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
+
+from eventstore.embedded.host import write_private
 
 NAME, ROLE, URL = "name", "role", "EVENTSTORE_URL"
 
@@ -164,22 +165,23 @@ def write_addresses(path: Path, learners: Iterable[Learner], urls: Mapping[str, 
         urls: the address for each role.
 
     Raises:
-        RosterError: the file is there and is not one of ours.
+        RosterError: the file is there and is not one of ours, or it cannot be written.
     """
     rows = {row[ROLE]: row for row in _known(path)}
     for learner in learners:
         rows[learner.role] = {**learner.row, ROLE: learner.role, URL: urls[learner.role]}
     columns = list(dict.fromkeys(column for row in rows.values() for column in row if column not in (ROLE, URL)))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*columns, ROLE, URL], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.values())
     scratch = path.with_name(f"{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    # Made with these rights, not changed to them afterwards: nobody can look in between. The mark at the beginning
-    # tells spreadsheets that it is UTF-8.
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, [*columns, ROLE, URL], restval="")
-        writer.writeheader()
-        writer.writerows(rows.values())
-    scratch.replace(path)
+    try:
+        # The mark at the beginning tells spreadsheets that it is UTF-8.
+        write_private(scratch, f"\ufeff{text.getvalue()}")
+        scratch.replace(path)
+    except OSError as error:
+        raise RosterError(f"{path} cannot be written ({error.strerror}): is it open in another program?") from None
 
 
 def _known(path: Path) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from sample_course import Course
 
 from workbook import exercise
 from workbook.build import build_pages, stale
+from workbook.classroom import CONNECTIONS, RESERVE
 from workbook.compose import compose, minutes, word_count
 from workbook.guide import page
 from workbook.paths import GUIDES, NOTEBOOKS
@@ -99,6 +100,13 @@ def test_the_overview_has_the_days_and_their_minutes() -> None:
         re.MULTILINE,
     )
     assert rows == [(str(day.number), f"day{day.number:02d}.md", day.title, *map(str, minutes(day))) for day in DAYS]
+
+
+def test_the_server_of_the_guide_allows_enough_for_thirty() -> None:
+    text = (GUIDES / "README.md").read_text(encoding="utf-8")
+    [allowed] = re.findall(r"^EVENTSTORE_MAX_CONNECTIONS=(\d+)$", text, re.MULTILINE)
+    kept_for_superusers = 3
+    assert int(allowed) >= 30 * CONNECTIONS + RESERVE + kept_for_superusers
 
 
 def test_what_is_for_the_instructor_is_in_no_notebook(noted: Course, course: Course) -> None:

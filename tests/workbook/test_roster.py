@@ -123,6 +123,12 @@ def test_nobody_else_can_read_the_addresses(tmp_path: Path) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_place_where_nothing_can_be_written_is_a_short_error(tmp_path: Path) -> None:
+    learners = read_names(saved(tmp_path, "name\nAnna\n"))
+    with pytest.raises(RosterError, match=r"classroom\.csv cannot be written"):
+        write_addresses(tmp_path / "nowhere" / "classroom.csv", learners, {"learner_anna": "postgresql://x"})
+
+
 def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
     names = saved(tmp_path, "name\nAnna\n")
     with pytest.raises(RosterError, match="--out"):
