@@ -43,7 +43,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path) -> None:
     """nbval compares nothing where a cell was never run, and calls that a pass. So such a notebook is an error."""
     if file_path.suffix == ".ipynb" and (cells := unrun_cells(file_path)):
-        raise pytest.UsageError(f"{file_path.name}: cells {cells} were not run in order: build it again")
+        raise pytest.UsageError(
+            f"{file_path.name}: cells {cells} were not run in order: choose Kernel, Restart Kernel and Run All Cells, "
+            "and save (a notebook of the course: build it again)"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
