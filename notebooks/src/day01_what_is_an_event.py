@@ -355,8 +355,8 @@ check("1.2", DomainEvent, InvalidEventError)
 # A store takes events in at the end and gives them back in order. Each event says which version it wants to be. Why does the
 # *caller* say that? Would it not be simpler if the store gave the next free number?
 #
-# Seat 5 is to act. Seat 6 has ticked "check" in advance, so its program sends at the same moment. Both have seen the hand
-# at version 4. Here is a store that simply numbers what comes.
+# On the flop, four players have checked. Seat 5 is to act. Seat 6 has ticked "check" in advance, so its program sends at the
+# same moment. Both have seen the hand at version 4. Here is a store that simply numbers what comes.
 
 # %%
 table = []
@@ -367,19 +367,19 @@ def append_and_number(event_type, data):
 
 
 for seat in (1, 2, 3, 4):
-    append_and_number("game.action_processed", {"seat": seat, "action": "call"})
+    append_and_number("game.action_processed", {"seat": seat, "action": "check"})
 
 print("Both have seen version", len(table))
-append_and_number("game.action_processed", {"seat": 5, "action": "raise", "amount": 900})
+append_and_number("game.action_processed", {"seat": 5, "action": "bet", "amount": 900})
 append_and_number("game.action_processed", {"seat": 6, "action": "check"})
 print(table[-2:])
 
 # %% [markdown]
-# Seat 6 has checked after a raise of 900, which no rule of poker allows. Its program had looked at version 4, where
+# Seat 6 has checked after a bet of 900, which no rule of poker allows. Its program had looked at version 4, where
 # a check was fine, and the store took an event that was decided on old facts. Nobody was told.
 #
 # If the event says "I am version 5", the store can see that this place is taken. It refuses with a **version conflict**. Seat 6's
-# program then loads the hand again, sees the raise, and decides again. This is *optimistic concurrency*: nobody holds a
+# program then loads the hand again, sees the bet, and decides again. This is *optimistic concurrency*: nobody holds a
 # lock while a player thinks, and whoever was late finds out.
 #
 # The rule is short: **the next version is exactly the latest version + 1.** A lower number lost a race. A higher number

@@ -204,7 +204,8 @@ def units(text):
             "Let the payload travel and look at what comes back: `json.loads(json.dumps(data, allow_nan=False))`. If "
             "that fails with a `TypeError` or a `ValueError`, or the result is not equal to `data`, refuse.",
             "`dict(data)` copies the outermost level only; the lists inside would still be shared. What comes back "
-            "from the journey through JSON is new on every level: keep that.",
+            "from the journey through JSON is new on every level: keep that. A frozen event can be set only by "
+            "`object.__setattr__(self, 'event_data', ...)`.",
             "Name the field in the error: `raise InvalidEventError('version', '...')`. Check the type before the "
             "value, and remember that `isinstance(True, int)` is true. A time without a zone has `tzinfo` None.",
         ),
@@ -244,11 +245,13 @@ def units(text):
         minutes=25,
         hints=(
             "A list comprehension over `self._log` picks the events of one stream whose versions lie within both "
-            "ends. Give back `replace(event)`, not the event itself: the reader may change the payload.",
+            "ends. Give back `replace(event)`, not the event itself: the reader may change the payload. The latest "
+            "version is a `max(..., default=0)`: the default is for a stream that is not there.",
             "Compare with `get_latest_version`: only `latest + 1` may come in. The error wants three things: the "
             "aggregate, the version that was tried, and the latest one.",
             "The sequence number of the next event is one more than the length of the whole log. Keep what you made "
-            "with `replace(event, ...)` in the log, and return a copy of that.",
+            "with `replace(event, ...)` in the log, and return a copy of that. The time has a zone: "
+            "`datetime.now(UTC)`.",
         ),
         cases=(
             keeps(reading.an_empty_store_knows_nothing, hint=1),
