@@ -6,6 +6,7 @@ import contextvars
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -53,7 +54,38 @@ def hint(number: str) -> None:
     print(f"Hint {place} of {len(hints)} for {number}: {hints[place - 1]}{last}")
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """How an answer stands.
+
+    Args:
+        state: `"to do"`, `"not yet"` or `"done"`; `"timed out"` where the cases had to be stopped.
+        case: the first case that failed, or empty.
+        problem: what is wrong, or empty.
+        error: the name of the error that the answer raised, or empty.
+        stuck: whether code of the answer still runs, which could not be ended.
+    """
+
+    state: str
+    case: str = ""
+    problem: str = ""
+    error: str = ""
+    stuck: bool = False
+
+
 def examine(exercise: Exercise, *answers: Any, seconds: float = SECONDS) -> str:
+    """Run the cases of an exercise on an answer, and say how it stands.
+
+    Args:
+        exercise, answers, seconds: see `judge`.
+
+    Returns:
+        `"1.1 to do"`, `"1.1 not yet: ..."` or `"1.1 done (4 checks)"`, the same text for the same answer.
+    """
+    return _in_one_line(exercise, judge(exercise, *answers, seconds=seconds))
+
+
+def judge(exercise: Exercise, *answers: Any, seconds: float = SECONDS) -> Verdict:
     """Run the cases of an exercise on an answer.
 
     The cases run in a thread of their own, so that an endless loop can be ended on every system.
@@ -62,9 +94,6 @@ def examine(exercise: Exercise, *answers: Any, seconds: float = SECONDS) -> str:
         exercise: what to check.
         answers: what the learner handed in.
         seconds: the time for all cases together.
-
-    Returns:
-        `"1.1 to do"`, `"1.1 not yet: ..."` or `"1.1 done (4 checks)"`, the same text for the same answer.
     """
     trial = _Trial(exercise, answers)
     # The context tells Jupyter to which cell the learner's own prints belong.
@@ -82,7 +111,7 @@ def examine(exercise: Exercise, *answers: Any, seconds: float = SECONDS) -> str:
     if thread.is_alive():
         trial.stopped = stopped
         end(thread)
-    return trial.verdict()
+    return trial.verdict(stuck=thread.is_alive())
 
 
 class _Trial:
@@ -92,6 +121,7 @@ class _Trial:
         self._exercise, self._answers = exercise, answers
         self._passed = 0
         self._problem = ""
+        self._error = ""
         self.stopped = ""
 
     def run(self) -> None:
@@ -115,6 +145,7 @@ class _Trial:
             return str(failure)
         # Whatever the learner's code raises belongs into the answer, `exit()` and Ctrl-C too.
         except BaseException as error:
+            self._error = type(error).__name__
             return self._in_words(error)
         return ""
 
@@ -136,13 +167,24 @@ class _Trial:
             cause = cause.__context__
         return " ".join(filter(None, [f"{type(error).__name__}: {steady(str(error))}", line_of_cell(error)]))
 
-    def verdict(self) -> str:
-        number, cases = self._exercise.number, self._exercise.cases
-        problem = self.stopped or self._problem
+    def verdict(self, *, stuck: bool) -> Verdict:
+        # Code that was handed in may have ended this thread, or seen to it that none began.
+        unfinished = "" if self._passed == len(self._exercise.cases) else "the check did not come to its end"
+        problem = self.stopped or self._problem or unfinished
         if not problem:
-            return f"{number} done ({len(cases)} check{'s' if len(cases) > 1 else ''})"
+            return Verdict("done")
         if problem.endswith(" to do") and self._passed == 0:
-            return problem if problem == f"{number} to do" else f"{number} to do (first: {problem})"
-        case = cases[self._passed]
-        full_stop = "" if problem.endswith((".", "!", "?")) else "."
-        return f"{number} not yet: {case.name}: {problem}{full_stop} Hint: {self._exercise.hints[case.hint - 1]}"
+            return Verdict("to do", problem=problem)
+        state = "timed out" if self.stopped else "not yet"
+        return Verdict(state, self._exercise.cases[self._passed].name, problem, self._error, stuck)
+
+
+def _in_one_line(exercise: Exercise, verdict: Verdict) -> str:
+    number, cases, problem = exercise.number, exercise.cases, verdict.problem
+    if verdict.state == "done":
+        return f"{number} done ({len(cases)} check{'s' if len(cases) > 1 else ''})"
+    if verdict.state == "to do":
+        return problem if problem == f"{number} to do" else f"{number} to do (first: {problem})"
+    case = next(case for case in cases if case.name == verdict.case)
+    full_stop = "" if problem.endswith((".", "!", "?")) else "."
+    return f"{number} not yet: {case.name}: {problem}{full_stop} Hint: {exercise.hints[case.hint - 1]}"

@@ -170,7 +170,7 @@ def create(
     passwords = read_passwords(out)
     url = server_url()
     with open_connection(url, "public") as admin, in_our_words(admin):
-        superuser = _refuse_without_rights(admin)
+        superuser = refuse_without_rights(admin)
         there = _ours(admin, learners, "role", MARKED)
         databases = _ours(admin, learners, "database", DATABASES)
         lost = [learner.role for learner in learners if learner.role in there and learner.role not in passwords]
@@ -191,13 +191,13 @@ def create(
         )
         for learner in learners:
             if learner.role not in there:
-                _make_role(admin, learner, superuser)
+                make_role(admin, learner.role, MARK + learner.name, superuser)
             if learner.role not in there or new_passwords:
-                _set_password(admin, learner.role, passwords[learner.role])
+                set_password(admin, learner.role, passwords[learner.role])
             _limit(admin, learner.role, connections)
             if learner.role not in databases:
-                _make_database(admin, learner)
-            _let_in(admin, learner.role, url)
+                make_database(admin, learner.role, MARK + learner.name)
+            let_in(admin, learner.role, url)
         locked_out = _locked_out(url, passwords)
     return Made(
         new=[learner.role for learner in learners if learner.role not in there],
@@ -219,7 +219,7 @@ def remove(learners: Iterable[Learner]) -> list[str]:
     """
     learners = list(learners)
     with open_connection(server_url(), "public") as admin, in_our_words(admin):
-        _refuse_without_rights(admin)
+        refuse_without_rights(admin)
         there = _ours(admin, learners, "role", MARKED)
         databases = _ours(admin, learners, "database", DATABASES)
         for learner in learners:
@@ -254,7 +254,7 @@ def places() -> Places:
     return Places(allowed, limits + reserved + RESERVE)
 
 
-def _refuse_without_rights(admin: psycopg.Connection) -> bool:
+def refuse_without_rights(admin: psycopg.Connection) -> bool:
     """Whether this is a superuser, who needs no other right."""
     superuser, roles, databases, name = admin.execute(RIGHTS).fetchall()[0]
     missing = [right for right, has in (("CREATEROLE", roles), ("CREATEDB", databases)) if not (superuser or has)]
@@ -282,17 +282,18 @@ def _ours(admin: psycopg.Connection, learners: Iterable[Learner], kind: str, que
     return set(found)
 
 
-def _make_role(admin: psycopg.Connection, learner: Learner, superuser: bool) -> None:
-    name = sql.Identifier(learner.role)
+def make_role(admin: psycopg.Connection, role: str, comment: str, superuser: bool) -> None:
+    """A role that may log in, and in the hands of whoever made it. The comment says whose it is."""
+    name = sql.Identifier(role)
     with admin.transaction():
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-        admin.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(MARK + learner.name)))
+        admin.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(comment)))
         if not superuser:
             # To see this role's sessions, and to end them.
             admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
 
 
-def _set_password(admin: psycopg.Connection, role: str, password: str) -> None:
+def set_password(admin: psycopg.Connection, role: str, password: str) -> None:
     # The server gets what it would keep, so that the password is in none of its logs.
     verifier = admin.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))
@@ -305,19 +306,20 @@ def _limit(admin: psycopg.Connection, role: str, connections: int) -> None:
         admin.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value)))
 
 
-def _make_database(admin: psycopg.Connection, learner: Learner) -> None:
+def make_database(admin: psycopg.Connection, role: str, comment: str) -> None:
+    """A database that has the name of a role."""
     # From template0, which nobody can be connected to, and with the order of text of the private server: outputs that
     # are sorted by name look as they do in the committed notebooks, whatever the language of this server is.
     order = "LOCALE_PROVIDER libc LOCALE 'C'"
     if admin.info.server_version >= 170_000:
         order = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
-    name = sql.Identifier(learner.role)
+    name = sql.Identifier(role)
     make = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' {}").format(name, sql.SQL(order))
     admin.execute(make)
-    admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(MARK + learner.name)))
+    admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(comment)))
 
 
-def _let_in(admin: psycopg.Connection, role: str, url: str) -> None:
+def let_in(admin: psycopg.Connection, role: str, url: str) -> None:
     """The role may work in its database, all others may not enter. It does not own it, so it cannot drop it."""
     name = sql.Identifier(role)
     admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))

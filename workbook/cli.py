@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from workbook.classroom_cli import app as classroom
+from workbook.grading.cli import grade
 
 # More workers than this do not help: each one runs a kernel, and they share one server.
 MOST_WORKERS = 8
@@ -17,6 +18,7 @@ MOST_WORKERS = 8
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.add_typer(classroom, name="classroom")
+app.command()(grade)
 
 
 @app.callback(invoke_without_command=True)
@@ -138,8 +140,9 @@ def diff(day: Annotated[int, typer.Argument(help="The number of the day.")]) -> 
 @app.command()
 def progress(
     folder: Annotated[Path | None, typer.Argument(help="The folder of your notebooks; my/ without it.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Run the notebooks and the checks now.")] = False,
 ) -> None:
-    """Show how far you have come, exercise by exercise, as your saved notebooks say. Nothing is run."""
+    """Show how far you have come, exercise by exercise, as your saved notebooks say. Nothing is run without --check."""
     from workbook.copies import progress as look
     from workbook.paths import MY
     from workbook.tables import print_progress
@@ -147,7 +150,13 @@ def progress(
     copy = (folder or MY).resolve()
     if not copy.is_dir():
         _stop(f"{folder or 'my/'} is no folder: name the one that holds your notebooks, or type python3 -m workbook")
-    print_progress(list(look(copy=copy)))
+    days = list(look(copy=copy))
+    if check and any(states for _, states in days):
+        from workbook.grading.cli import check_own
+
+        check_own(copy, days)
+    else:
+        print_progress(days)
 
 
 @app.command()

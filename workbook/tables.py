@@ -35,11 +35,18 @@ def print_difference(said: str, lines: Sequence[str]) -> None:
         console.print(Text(f"    {line}", style=styles.get(line[:1], "")))
 
 
-def print_progress(days: Sequence[tuple[AskedDay, list[tuple[Asked, str]] | str]]) -> None:
+SAVED = (
+    "This is what the saved notebooks say: 'done' and 'not yet' where a check was run after the cell, 'written' where"
+    " none was. What you have typed since then is not seen. To run the checks now: python3 -m workbook progress --check"
+)
+
+
+def print_progress(days: Sequence[tuple[AskedDay, list[tuple[Asked, str]] | str]], remark: str = SAVED) -> None:
     """Show a table of days by exercises.
 
     Args:
         days: what `workbook.copies.progress` gives.
+        remark: what to say about the words in it.
     """
     most = max((len(day.exercises) for day, _ in days), default=0)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -60,11 +67,7 @@ def print_progress(days: Sequence[tuple[AskedDay, list[tuple[Asked, str]] | str]
     for problem in problems:
         console.print(problem, style="red")
     console.print(f"{count['done']} of {count.total()} exercises done. A day with - is not begun.")
-    console.print(
-        "This is what the saved notebooks say: 'done' and 'not yet' where a check was run after the cell, 'written'"
-        " where none was. What you have typed since then is not seen: save, and run the check again.",
-        style="dim",
-    )
+    console.print(remark, style="dim")
 
 
 def _coloured(state: str) -> Text:

@@ -53,6 +53,7 @@ if sys.platform == "win32":
 else:
     import fcntl
     import pwd
+    import resource
 
     # Containers often have only 64 MB of POSIX shared memory, too little for a parallel query.
     SHARED_MEMORY = "mmap"
@@ -241,6 +242,35 @@ def asked_to_end(then: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         signal.signal(_END, signal.SIG_DFL)
+
+
+def end_group(leader: int) -> None:
+    """End all processes of a group (`APART`) at once.
+
+    Windows has no such groups: there nothing happens, and whoever started them must look for them one by one.
+
+    Args:
+        leader: the number of the process that the group began with; 0 for the group of this process.
+    """
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+def bound_this_process(memory: int, file: int) -> None:
+    """From now on, this process and those that it starts cannot take more. On Windows, and where else a system knows
+    no such bound, nothing happens.
+
+    Args:
+        memory: the address space of one process, in bytes.
+        file: the size of one file, in bytes.
+    """
+    if sys.platform != "win32":
+        for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file), (resource.RLIMIT_CORE, 0)):
+            _, hard = resource.getrlimit(kind)
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(kind, (limit, limit))
 
 
 def print_what_the_console_cannot_show() -> None:

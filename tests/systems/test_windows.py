@@ -17,13 +17,16 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
+from waiting import wait_until
 
 import eventstore
 import poker.workers
 from eventstore.embedded import binaries, cluster
 from eventstore.embedded import host as host_here
 from eventstore.subscription import Subscription
+from workbook.grading import processes
 from workbook.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows need not be played here")
@@ -109,6 +112,43 @@ def test_the_processes_of_an_import_do_not_hear_ctrl_c(host: ModuleType, monkeyp
         poker.workers.Workers(SimpleNamespace(), 1)  # type: ignore[arg-type]
     assert given["creationflags"] == NEW_GROUP
     assert "process_group" not in given, "it is an error there"
+
+
+def test_what_a_copy_has_started_is_ended_one_by_one_where_there_are_no_groups(
+    host: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (processes.WORK, processes.HOME):
+        (tmp_path / folder).mkdir()
+    # Only a process of the real Windows can be started with its flags.
+    monkeypatch.setattr(processes, "host", SimpleNamespace(APART={}, end_group=host.end_group))
+    program = """
+import subprocess, sys, time
+asleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+print(subprocess.Popen(asleep).pid, subprocess.Popen(asleep, start_new_session=True).pid, flush=True)
+time.sleep(600)
+"""
+    copy = f"{processes.new_run()}_1"
+    process = processes.start([sys.executable, "-c", program], tmp_path, processes.environment(copy, tmp_path))
+    assert process.stdout is not None
+    started = [psutil.Process(int(number)) for number in process.stdout.readline().split()]
+    assert len(started) == 2
+    processes.kill_all(process, copy)
+    process.stdout.close()
+    assert process.poll() is not None
+    wait_until(lambda: not any(_runs(one) for one in started), "the processes to be gone")
+
+
+def test_where_nothing_bounds_a_process_it_goes_on(host: ModuleType) -> None:
+    host.bound_this_process(1, 1)
+    assert bytes(1_000_000)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        # In a container nobody may ask what became of an orphan.
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_nobody_is_root_and_no_folder_changes_hands(

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -89,6 +90,19 @@ def test_an_error_is_shown_with_the_line_of_the_cell() -> None:
 def test_not_even_an_exit_gets_out(error: str) -> None:
     answer = written(f"def answer(x):\n    raise {error}")
     assert examine(SQUARE, answer).startswith(f"99.9 not yet: case 1: {error.split('(')[0]}: ")
+
+
+def test_a_check_that_did_not_come_to_its_end_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "99.9 not yet: case 1: the check did not come to its end. Hint: Begin."
+    assert examine(SQUARE, written("from workbook.limits import TimeIsUp\ndef answer(x):\n    raise TimeIsUp")) == said
+    monkeypatch.setattr(threading.Thread, "run", lambda thread: None)
+    assert examine(SQUARE, lambda x: x) == said
+
+
+@pytest.mark.parametrize("answer", [ANY, [1, ANY], {"a": (ANY,)}])
+def test_what_equals_everything_equals_nothing(answer: Any) -> None:
+    with pytest.raises(NotKept, match=r"got .*<ANY>"):
+        expect(answer, {int: 1, list: [1, 2], dict: {"a": (1,)}}.get(type(answer), 1))
 
 
 @pytest.mark.parametrize("answer", [None, 7, "text", ()])

@@ -1,17 +1,42 @@
 """A day of one's own: begun once, begun again with the old copy kept, compared, and counted as it stands."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nbformat import v4
 from sample_course import Course
 
 from workbook import notebooks
+from workbook.answers import find_answer, read_cells, read_course
+from workbook.compose import compose
 from workbook.copies import CopyError, difference, progress, reset_day, start_day
+from workbook.paths import NOTEBOOKS
+from workbook.source import read_day
 
 NAME = "day99_a_sample.ipynb"
+
+
+@pytest.fixture
+def built(course: Course) -> Course:
+    """The sample day as if it had been run: each check has said what it says of a solution."""
+    day = read_day(course.day)
+    for path, variant in zip(course.files(), ("learner", "solutions"), strict=True):
+        notebook = compose(day, variant, [day])
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        for count, cell in enumerate(code, start=1):
+            cell.execution_count = count
+            number = re.match(r'check\("(.+?)"', cell.source)
+            said = (
+                f"{number[1]} {'done (2 checks)' if variant == 'solutions' else 'to do'}\n" if number else "so it is\n"
+            )
+            cell.outputs = [v4.new_output("stream", name="stdout", text=said)]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(notebooks.text_of(notebook), encoding="utf-8")
+    return course
 
 
 @pytest.fixture
@@ -158,3 +183,15 @@ def test_odd_files_are_read_too(built: Course, my: Path) -> None:
     text = built.files()[1].read_text(encoding="utf-8")
     (my / "Day99_a_sample (1).ipynb").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert states(built, my) == ["done"] * 3
+
+
+@pytest.mark.parametrize("tree", ["open", "solved"])
+def test_every_exercise_of_the_course_is_found(tree: str) -> None:
+    folder = NOTEBOOKS if tree == "open" else NOTEBOOKS / "solutions"
+    for day in read_course(NOTEBOOKS):
+        cells = read_cells(folder / day.name)
+        assert day.exercises
+        for asked in day.exercises:
+            found = find_answer(cells, asked)
+            assert (found.to_do, found.problem, found.notes) == (tree == "open", "", ()), asked.number
+            assert asked.arguments

@@ -1,0 +1,333 @@
+"""A class is graded: each answer as what it is, whatever the notebooks print, break or take."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+from xml.etree import ElementTree
+
+import psutil
+import psycopg
+import pytest
+from handed_in import CHEATING_ANSWERS, DROP_ALL, HandedIn
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from sample_course import SAMPLE
+from waiting import wait_until
+
+from workbook import notebooks
+from workbook.classroom import ClassroomError
+from workbook.compose import compose
+from workbook.grading import processes, report
+from workbook.grading.rooms import PREFIX, Rooms
+from workbook.grading.run import OwnChecksError, Result, grade, read_checks
+from workbook.grading.submissions import NothingToGradeError, find_learners
+from workbook.grading.watch import Graded, Limits
+from workbook.paths import NOTEBOOKS, ROOT
+from workbook.source import read_day, read_days, solved
+
+DAY = read_day(SAMPLE / "day99_a_sample.py")
+FILE = f"{DAY.name}.ipynb"
+SMALL = Limits(seconds=60, check=3, memory=700_000_000, disk=20_000_000)
+
+GUIDE = (ROOT / "docs" / "instructor" / "grading.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The notebooks of the sample day, as they are before they run."""
+    folder = tmp_path_factory.mktemp("course")
+    for variant, place in (("learner", folder), ("solutions", folder / "solutions")):
+        place.mkdir(exist_ok=True)
+        (place / FILE).write_text(notebooks.text_of(compose(DAY, variant, [DAY])), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def the_sample_is_known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The processes of the grader know the exercises of the sample day, as those of a real day."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text("import sample_exercises\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ["PYTHONPATH"]]))
+        yield
+
+
+def pot(body: str) -> str:
+    return "# Exercise 99.1\nimport os, sys, time\ndef pot(bets):\n" + "\n".join(
+        f"    {line}" for line in body.split("\n")
+    )
+
+
+@pytest.fixture(scope="module")
+def result(course: Path, the_sample_is_known: None, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A small class in which much goes wrong, graded once."""
+    group = HandedIn(tmp_path_factory.mktemp("class"))
+    group.solved("anna", DAY, [DAY])
+    group.solved(
+        "ben",
+        DAY,
+        [DAY],
+        ex99_1=pot("return len(bets)"),
+        ex99_2='# Exercise 99.2\ndef event_types():\n    names = []\n    raise NotImplementedError("exercise 99.2")',
+        ex99_3="# Exercise 99.3\nclass MemoryStore(:",
+    )
+    group.solved("cleo", DAY, [DAY], **CHEATING_ANSWERS)
+    dropped = f"{pot('return sum(bets)')}\n{DROP_ALL}"
+    group.cells("dora", FILE, "from workbook.day import open_day\nday = open_day(99)", dropped)
+    group.cells("emil", FILE, pot("time.sleep(1_000_000)"))
+    group.cells(
+        "finn", FILE, pot("for n in range(40):\n    open(f'{n}', 'wb').write(bytes(1_000_000))\ntime.sleep(60)")
+    )
+    group.cells("gina", FILE, pot("os._exit(0)"))
+    group.cells("hugo", FILE, pot("return sum(bets) + len(bytearray(10 ** 12))"))
+    group.write("ivo", FILE, '{"cells": [')
+    (group.folder / "jana").mkdir()
+    (group.folder / "karl.zip").write_bytes(b"PK")
+    (group.folder / "lea" / "my").mkdir(parents=True)
+    shutil.copy(course / FILE, group.folder / "lea" / "my")
+    return grade([group.folder], limits=SMALL, notebooks=course)
+
+
+def of(result: Result, learner: str) -> Graded:
+    return next(graded for graded in result.graded if graded.copy.learner == learner)
+
+
+def states(result: Result, learner: str) -> list[str]:
+    return [grade.state for grade in of(result, learner).grades.values()]
+
+
+def test_a_right_copy_is_done_and_there_is_nothing_to_say_about_it(result: Result) -> None:
+    assert states(result, "anna") == ["done"] * 3
+    assert report.remarks(of(result, "anna")) == []
+
+
+def test_a_wrong_answer_is_named_with_its_first_failing_case(result: Result) -> None:
+    grades = of(result, "ben").grades
+    assert grades["99.1"].state == "not yet"
+    assert grades["99.1"].detail == "two bets: got 2 from pot([10, 20]), expected 30"
+    assert grades["99.2"].state == "to do"
+    assert grades["99.3"].state == "not yet"
+    assert "does not parse" in grades["99.3"].detail
+
+
+def test_what_a_copy_prints_patches_and_claims_counts_for_nothing(result: Result) -> None:
+    assert states(result, "cleo") == ["not yet", "crashed", "not yet"]
+    assert "SystemExit" in of(result, "cleo").grades["99.2"].detail
+    assert "wrote onto the grader's own channel: that counts for nothing" in of(result, "cleo").notes
+
+
+def test_a_dropped_schema_is_noticed_and_harms_nobody(result: Result) -> None:
+    assert states(result, "dora")[0] == "done"
+    assert "dropped the schema of its day" in of(result, "dora").notes
+
+
+@pytest.mark.parametrize(
+    ("learner", "state", "detail"),
+    [
+        ("emil", "timed out", "no bets: still running after 3 s"),
+        ("finn", "over limit", "no bets: more than 20 MB in its folder"),
+        ("gina", "crashed", "no bets: ended the process (exit code 0)"),
+        pytest.param(
+            *("hugo", "crashed", "no bets: MemoryError"),
+            marks=pytest.mark.skipif(sys.platform == "darwin", reason="macOS sets no limit to the address space"),
+        ),
+    ],
+)
+def test_what_goes_too_far_is_called_by_its_name(result: Result, learner: str, state: str, detail: str) -> None:
+    found = of(result, learner).grades["99.1"]
+    assert found.state == state
+    assert found.detail.startswith(detail)
+
+
+def test_what_cannot_be_read_or_is_not_there_is_said(result: Result) -> None:
+    assert states(result, "ivo") == ["unreadable"] * 3
+    assert report.remarks(of(result, "ivo")) == [f"{FILE} is no notebook that can be read (is not JSON)"]
+    assert states(result, "jana") == ["missing"] * 3
+    assert states(result, "lea") == ["to do"] * 3, "a folder of one's own in the learner's folder is found"
+    assert [note.split("/")[1] for note in result.notes] == ["karl.zip is nobody's folder: unpack it first"]
+
+
+def test_the_order_is_that_of_the_names(result: Result) -> None:
+    names = ["anna", "ben", "cleo", "dora", "emil", "finn", "gina", "hugo", "ivo", "jana", "lea"]
+    assert result.learners == names
+    assert [graded.copy.learner for graded in result.graded] == names
+
+
+def test_nothing_is_left_behind(result: Result) -> None:
+    with psycopg.connect(os.environ["EVENTSTORE_URL"]) as connection:
+        mine = f"{PREFIX}{os.getpid()}_%"
+        assert connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", (mine,)).fetchall() == []
+        assert connection.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (mine,)).fetchall() == []
+    assert not list(Path(tempfile.gettempdir()).glob(f"{processes.PREFIX}{os.getpid()}_*"))
+    assert not [copy for _, copy in processes.marked() if copy.startswith(f"{os.getpid()}_")]
+
+
+def test_junit_and_csv_say_the_same_as_the_table(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.write_junit(result, tmp_path / "out.xml")
+    report.write_csv(result, tmp_path / "out.csv")
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()[0]
+    cases = {(case.get("classname"), case.get("name")): [child.tag for child in case] for case in suite}
+    assert cases["anna", "99.1"] == []
+    assert cases["ben", "99.1"] == ["failure"]
+    assert cases["emil", "99.1"] == ["error"]
+    assert cases["lea", "99.1"] == ["skipped"]
+    count = {name: int(suite.get(name, "")) for name in ("tests", "failures", "errors", "skipped")}
+    tags = [tag for tags in cases.values() for tag in tags]
+    assert count == {
+        "tests": 33,
+        "failures": tags.count("failure"),
+        "errors": tags.count("error"),
+        "skipped": tags.count("skipped"),
+    }
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[3] == {
+        "learner": "ben",
+        "day": "99",
+        "exercise": "99.1",
+        "state": "not yet",
+        "detail": "two bets: got 2 from pot([10, 20]), expected 30",
+    }
+    report.print_result(result)
+    shown = capsys.readouterr().out
+    assert "11 learners, 11 copies, 33 answers" in shown
+    assert "gina: 99.1 crashed: no bets: ended the process (exit code 0)" in shown
+
+
+def test_own_checks_ask_more_as_the_guide_says(tmp_path: Path) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "day01.py").write_text(example, encoding="utf-8")
+    day = next(day for day in read_days(NOTEBOOKS / "src") if day.number == 1)
+    right = next(solved(cell.source) for cell in day.cells if cell.exercise == "1.1")
+    nearly = f"{right}\nright = units\ndef units(text):\n    return right(text) if text[:2] != '00' else 0"
+    group = HandedIn(tmp_path / "class")
+    group.cells("mona", f"{day.name}.ipynb", nearly)
+    found = grade([group.folder], checks=tmp_path / "own").graded[0].grades["1.1"]
+    said = 'zeros in front change nothing: got 0 from units("007.5"), expected 750'
+    assert (found.state, found.detail) == ("not yet", said)
+
+
+def test_own_checks_that_cannot_be_used_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(OwnChecksError, match=r"holds no checks: name them day03.py"):
+        read_checks(tmp_path, [])
+    example = GUIDE.split("```python\n")[1].split("```")[0]
+    (tmp_path / "day01.py").write_text(example, encoding="utf-8")
+    with pytest.raises(OwnChecksError, match=r"day01.py checks 1.1, and the course has no such exercise"):
+        read_checks(tmp_path, [])
+    (tmp_path / "day01.py").write_text("EXERCISES = (", encoding="utf-8")
+    with pytest.raises(OwnChecksError, match=r"day01.py cannot be used: SyntaxError"):
+        read_checks(tmp_path, [])
+
+
+def test_folders_are_told_apart(tmp_path: Path) -> None:
+    group = HandedIn(tmp_path)
+    for name in ("monday/anna", "tuesday/anna", "tuesday/[b]ö\x07"):
+        group.cells(name, FILE, "")
+    named, _ = find_learners([tmp_path / "monday", tmp_path / "tuesday"])
+    assert list(named) == ["[b]ö?", "monday/anna", "tuesday/anna"]
+    assert list(find_learners([tmp_path / "monday" / "anna"])[0]) == ["anna"]
+    with pytest.raises(NothingToGradeError, match="nothing was handed in"):
+        find_learners([tmp_path])
+    with pytest.raises(NothingToGradeError, match="is no folder"):
+        find_learners([tmp_path / "nowhere"])
+
+
+def test_a_day_that_does_not_exist_is_refused(course: Path, tmp_path: Path) -> None:
+    HandedIn(tmp_path).cells("anna", FILE, "")
+    with pytest.raises(NothingToGradeError, match="there is no day 7: there are 99"):
+        grade([tmp_path], days={7}, notebooks=course)
+
+
+def test_a_role_that_may_not_make_roles_is_told_which_right_it_lacks() -> None:
+    url = os.environ["EVENTSTORE_URL"]
+    rooms = Rooms(url, processes.new_run())
+    try:
+        poor = rooms.make()
+        with pytest.raises(ClassroomError, match="lacks CREATEROLE and CREATEDB"):
+            Rooms(poor.url, processes.new_run())
+    finally:
+        rooms.close()
+
+
+def test_a_role_need_not_be_a_superuser_to_grade() -> None:
+    url, name = os.environ["EVENTSTORE_URL"], f"grader {uuid4().hex[:8]}"
+    role = sql.Identifier(name)
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD 'x'").format(role))
+        try:
+            rooms = Rooms(make_conninfo(url, user=name, password="x"), processes.new_run())
+            room = rooms.make()
+            with psycopg.connect(room.url, autocommit=True) as copy:
+                copy.execute("CREATE SCHEMA day99_")
+                assert rooms.has_schema(room, "day99_")
+                rooms.remove(room)
+                with pytest.raises(psycopg.OperationalError):
+                    copy.execute("SELECT 1")
+            assert not _role_exists(room.name)
+            rooms.close()
+        finally:
+            admin.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+LEFT_BEHIND = """
+import os, subprocess, sys, tempfile, time
+from workbook.grading import processes
+from workbook.grading.rooms import Rooms
+run = processes.new_run()
+rooms = Rooms(os.environ["EVENTSTORE_URL"], run)
+room = rooms.make()
+folder = tempfile.mkdtemp(prefix=f"{processes.PREFIX}{run}_")
+command = [sys.executable, "-c", "import time; time.sleep(600)"]
+process = subprocess.Popen(command, env=dict(os.environ, **{processes.VARIABLE: f"{run}_1"}))
+print(room.name, folder, process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_killed_run_has_left_is_cleared_away_by_the_next() -> None:
+    killed = subprocess.Popen([sys.executable, "-c", LEFT_BEHIND], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8")
+    assert killed.stdout is not None
+    name, folder, pid = killed.stdout.readline().split()
+    processes.clear_after_killed_runs()
+    rooms = Rooms(os.environ["EVENTSTORE_URL"], processes.new_run())
+    rooms.close()
+    assert _runs(int(pid)), "a run that is alive is left alone"
+    assert Path(folder).exists()
+    assert _role_exists(name)
+    killed.kill()
+    killed.wait()
+    killed.stdout.close()
+    wait_until(lambda: _clear() and not _role_exists(name), "the role to be dropped")
+    assert not Path(folder).exists()
+    wait_until(lambda: not _runs(int(pid)), "the process to be gone")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        # In a container nobody may ask what became of an orphan.
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _clear() -> bool:
+    processes.clear_after_killed_runs()
+    Rooms(os.environ["EVENTSTORE_URL"], processes.new_run()).close()
+    return True
+
+
+def _role_exists(name: str) -> bool:
+    with psycopg.connect(os.environ["EVENTSTORE_URL"]) as connection:
+        return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).rowcount == 1

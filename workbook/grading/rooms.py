@@ -1,0 +1,155 @@
+"""A place on the server for each copy that is graded: a role, and a database that only this role may enter.
+
+All that a copy makes lies in this database, so dropping it clears everything away at once. Why not a schema in a
+database that all share: `docs/decisions/classroom.md`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from eventstore.database import in_our_words, open_connection
+from workbook.classroom import (
+    CONNECTIONS,
+    RESERVE,
+    ClassroomError,
+    let_in,
+    make_database,
+    make_role,
+    places,
+    refuse_without_rights,
+    set_password,
+)
+
+PREFIX = "workbook_grade_"
+# Only roles with this comment, and the databases of the same name, are ever dropped. The database from which it was
+# graded follows: there the lock is held that says whether the run is still alive.
+MARK = "a copy graded by the event store workbook, from the database "
+LOCK = 2026
+
+LEFT = """
+SELECT rolname
+FROM pg_roles
+WHERE starts_with(rolname, %s) AND shobj_description(oid, 'pg_authid') = %s || current_database()
+ORDER BY rolname
+"""
+
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid, 5000)
+FROM pg_stat_activity
+WHERE usename = %s
+"""
+
+SIZE = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s"
+
+# A copy may lose all that it has, and so may the server for it. Nothing is kept.
+SESSION = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": "5min"}
+
+
+@dataclass(frozen=True)
+class Room:
+    """A copy's place on the server: the name of its role and database, and the address with its password."""
+
+    name: str
+    url: str
+
+
+class Rooms:
+    """The rooms of one run.
+
+    Opening it drops what earlier runs have left that were killed.
+
+    Args:
+        url: the server, as a role that may make roles and databases.
+        run: what tells this run from others, e.g. `"4711_1a2b"`.
+
+    Raises:
+        ClassroomError: the role lacks a right; the text says which.
+        StoreUnavailableError: the server cannot be reached.
+    """
+
+    def __init__(self, url: str, run: str) -> None:
+        self._url, self._run = url, run
+        self._one_at_a_time = threading.Lock()
+        self._count = 0
+        self._admin = open_connection(make_conninfo(url, application_name="workbook grade"), "public")
+        try:
+            self._superuser = refuse_without_rights(self._admin)
+        except ClassroomError:
+            self._admin.close()
+            raise
+        self._mark = MARK + self._admin.info.dbname
+        with in_our_words(self._admin):
+            self._admin.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK, run))
+            self._clear_after_killed_runs()
+
+    def at_once(self, wanted: int) -> int:
+        """How many copies may be at work at a time: as many as wanted, or as the server has connections for."""
+        return max(1, min(wanted, (places().allowed - RESERVE) // CONNECTIONS))
+
+    def make(self) -> Room:
+        """A new, empty one."""
+        with self._one_at_a_time, in_our_words(self._admin):
+            self._count += 1
+            name = f"{PREFIX}{self._run}_{self._count}"
+            password = secrets.token_urlsafe(18)
+            make_role(self._admin, name, self._mark, self._superuser)
+            set_password(self._admin, name, password)
+            role = sql.Identifier(name)
+            self._admin.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(role, CONNECTIONS))
+            for setting, value in SESSION.items():
+                self._admin.execute(
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
+                )
+            make_database(self._admin, name, self._mark)
+            let_in(self._admin, name, self._url)
+        return Room(name, make_conninfo(self._url, user=name, password=password, dbname=name))
+
+    def size(self, room: Room) -> int:
+        """The bytes on the disk of the server."""
+        with self._one_at_a_time, in_our_words(self._admin):
+            found = self._admin.execute(SIZE, (room.name,)).fetchone()
+        return found[0] if found else 0
+
+    def has_schema(self, room: Room, beginning: str) -> bool:
+        """Whether there is a schema whose name begins like this."""
+        with open_connection(make_conninfo(self._url, dbname=room.name), "public") as inside, in_our_words(inside):
+            found = inside.execute("SELECT FROM pg_namespace WHERE starts_with(nspname, %s)", (beginning,))
+            return found.rowcount > 0
+
+    def remove(self, room: Room) -> None:
+        """End its sessions and drop it, with all that is in it."""
+        with self._one_at_a_time, in_our_words(self._admin):
+            self._drop(room.name)
+
+    def close(self) -> None:
+        """Drop what is left of this run."""
+        with self._one_at_a_time, in_our_words(self._admin):
+            for name in self._left(f"{PREFIX}{self._run}_"):
+                self._drop(name)
+        self._admin.close()
+
+    def _clear_after_killed_runs(self) -> None:
+        for run in sorted({name.removeprefix(PREFIX).rpartition("_")[0] for name in self._left(PREFIX)} - {self._run}):
+            # A run holds its lock as long as its process lives.
+            if self._admin.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, run)).fetchone() == (True,):
+                for name in self._left(f"{PREFIX}{run}_"):
+                    self._drop(name)
+                self._admin.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK, run))
+
+    def _left(self, beginning: str) -> list[str]:
+        return [name for (name,) in self._admin.execute(LEFT, (beginning, MARK)).fetchall()]
+
+    def _drop(self, name: str) -> None:
+        role = sql.Identifier(name)
+        self._admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(role))
+        self._admin.execute(END_SESSIONS, (name,))
+        self._admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(role))
+        # In the database of the grader it may own nothing but large objects, which everybody may make.
+        self._admin.execute(sql.SQL("DROP OWNED BY {}").format(role))
+        self._admin.execute(sql.SQL("DROP ROLE {}").format(role))
