@@ -18,33 +18,18 @@ from collections.abc import Callable
 from itertools import count, islice
 
 import psycopg
-from eventsourcing.application import Application
-from eventsourcing.domain import Aggregate
-from eventsourcing.domain import event as caused_by
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import ApplicationSubscription, Projection, ProjectionRunner
-from psycopg.conninfo import conninfo_to_dict
 
 import eventstore
 from benchmarks.decisions import event, fresh_server
+from benchmarks.peers.eventsourcing_library import Hand, Hands, environment
 from eventstore import PostgresEventStore, Subscription
 
 EVENTS = 50_000
 STREAM = 100
 ROUNDS = 5
-
-
-class Hand(Aggregate):
-    """The library's own way to an event with the payload of `benchmarks.decisions.event`."""
-
-    @caused_by("ActionProcessed")
-    def process(self, seat: int, kind: str, amount: int, to: int, street: str, pot_before: int) -> None:
-        pass
-
-
-class Hands(Application):
-    pass
 
 
 class Nothing(Projection[PostgresTrackingRecorder]):
@@ -69,20 +54,8 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def environment(url: str) -> dict[str, str]:
-    address = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    return {
-        "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": address["dbname"],
-        "POSTGRES_HOST": address["host"],
-        "POSTGRES_PORT": address.get("port", "5432"),
-        "POSTGRES_USER": address["user"],
-        "POSTGRES_PASSWORD": address.get("password", ""),
-    }
-
-
 def compare(url: str, events: int) -> None:
-    settings = environment(url)
+    settings = environment(url, "postgres")
     with eventstore.connect(url) as store:
         hands = Hands(settings)
         fill(store, hands, events)

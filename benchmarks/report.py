@@ -11,6 +11,8 @@ from rich.table import Table
 
 from benchmarks.results import Curve, Figure, Goal, Results, Timing
 
+REASONS = Path(__file__).parent / "reasons.md"
+
 HEAD = """# Figures
 
 Made by `python -m benchmarks`; do not edit. Each figure was measured on a fresh PostgreSQL of its own, where all
@@ -81,6 +83,8 @@ def write_page(results: Results, path: Path) -> None:
     parts = [HEAD, *_machine(results), "## Reached?\n", *_summary(results)]
     for figure in results.figures.values():
         parts += [f"## {figure.name}: {figure.title}\n", figure.work + "\n", *_timings(figure), *_goals([figure])]
+        if any(goal.met is False for goal in figure.goals):
+            parts.append(f"Why not: {_reasons().get(figure.name, 'not known yet.')}\n")
         for text in figure.notes:
             parts.append(f"- {text}")
         for name, problem in figure.absent.items():
@@ -89,9 +93,17 @@ def write_page(results: Results, path: Path) -> None:
     if results.curves:
         parts += ["## How the cost grows\n", "![The curves](scale.png)\n"]
     for curve in results.curves.values():
-        parts += [f"### {curve.title}, {curve.unit}\n", *_curve(curve), curve.note + "\n"]
+        parts += [f"### {curve.title}, {curve.unit}\n", *_curve(curve), *([curve.note + "\n"] if curve.note else [])]
         parts.append(f"Measured {curve.measured}, in {curve.seconds:.0f} s.{_other_machine(curve, results)}\n")
     path.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+
+
+def _reasons() -> dict[str, str]:
+    """What profiling has shown of figures that were not reached: the sections of `reasons.md`, written by hand."""
+    if not REASONS.exists():
+        return {}
+    sections = REASONS.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {name: text.strip() for name, _, text in (section.partition("\n") for section in sections)}
 
 
 def _curve(curve: Curve) -> list[str]:
