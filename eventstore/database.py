@@ -130,8 +130,12 @@ def in_our_words(connection: psycopg.Connection) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        lost = connection.closed or isinstance(error, psycopg.OperationalError)
-        raise from_driver(error.sqlstate, str(error), lost) from None
+        raise _our_word_for(error, connection) from None
+
+
+def _our_word_for(error: psycopg.Error, connection: psycopg.Connection) -> EventStoreError:
+    lost = connection.closed or isinstance(error, psycopg.OperationalError)
+    return from_driver(error.sqlstate, str(error), lost)
 
 
 class Connections:
@@ -152,7 +156,8 @@ class Connections:
         self._process = os.getpid()
         # The last one given back is the first one taken: it is the warmest, and the others may grow old.
         self._free: deque[psycopg.Connection] = deque()
-        self._turns = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._opened = self._waiting = 0
+        self._given_back = threading.Condition()
 
     def run(self, work: Callable[[psycopg.Connection], Answer]) -> Answer:
         """Do a piece of work that may be done twice, and turn the driver's errors into ours.
@@ -169,16 +174,14 @@ class Connections:
             # This is the child of a fork. The connections are the parent's, who would get our answers, and we his.
             self._start_empty()
         while True:
-            with self._turns:
-                connection, kept = self._take()
-                try:
-                    with in_our_words(connection):
-                        return work(connection)
-                except EventStoreError:
-                    if not (kept and connection.closed):
-                        raise
-                finally:
-                    self._give_back(connection)
+            connection, kept = self._take()
+            try:
+                return work(connection)
+            except psycopg.Error as error:
+                if not (kept and connection.closed):
+                    raise _our_word_for(error, connection) from None
+            finally:
+                self._give_back(connection)
 
     def __reduce__(self) -> tuple[type[Connections], tuple[str | None, str]]:
         # What is pickled is the address, with its password, and not the connections: a copy opens its own.
@@ -194,19 +197,48 @@ class Connections:
         self._closed = True
         while self._free:
             self._free.pop().close()
+            self._note_closed()
 
     def _take(self) -> tuple[psycopg.Connection, bool]:
         """A connection, and whether it was kept from an earlier call."""
-        if not self._closed:
-            with suppress(IndexError):
-                return self._free.pop(), True
-        return self.open(), False
+        try:
+            return self._free.pop(), True
+        except IndexError:
+            return self._open_or_wait()
+
+    def _open_or_wait(self) -> tuple[psycopg.Connection, bool]:
+        with self._given_back:
+            self._waiting += 1  # first, so that whoever gives one back from now on tells us
+            try:
+                while True:
+                    with suppress(IndexError):
+                        return self._free.pop(), True
+                    if self._opened < MAX_CONNECTIONS:
+                        self._opened += 1
+                        break
+                    self._given_back.wait()
+            finally:
+                self._waiting -= 1
+        try:
+            return self.open(), False
+        except BaseException:
+            self._note_closed()
+            raise
 
     def _give_back(self, connection: psycopg.Connection) -> None:
-        if self._closed or connection.info.transaction_status is not TransactionStatus.IDLE:
+        if self._closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
             connection.close()  # the server rolls an open transaction back
-        else:
-            self._free.append(connection)
+            self._note_closed()
+            return
+        self._free.append(connection)
+        if self._waiting:
+            with self._given_back:
+                self._given_back.notify()
+
+    def _note_closed(self) -> None:
+        with self._given_back:
+            self._opened -= 1
+            self._given_back.notify()
 
 
 MAKE_LEDGER = """

@@ -118,12 +118,10 @@ class DomainEvent:
     def as_stored(self, sequence_number: int | None, recorded_at: datetime | None) -> DomainEvent:
         """A copy with what a store fills in, and with the payload that was checked when the event was made."""
         copy = object.__new__(DomainEvent)
-        copy.__dict__.update(
-            self.__dict__,
-            event_data=payload.decode(self.payload_json),
-            sequence_number=sequence_number,
-            recorded_at=recorded_at,
-        )
+        fields = copy.__dict__
+        fields.update(self.__dict__)
+        fields["event_data"] = payload.decode(fields["_json"])
+        fields["sequence_number"], fields["recorded_at"] = sequence_number, recorded_at
         return copy
 
     @property
@@ -295,6 +293,8 @@ def check_moment(name: str, value: object) -> datetime:
     """
     if not isinstance(value, datetime):
         raise InvalidEventError(name, f"is {type(value).__name__}, not a datetime", "pass datetime.now(UTC)")
+    if type(value) is datetime and value.tzinfo is UTC and EARLIEST <= value <= LATEST:
+        return value  # as nearly all are
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidEventError(name, "has no time zone", "add one: datetime.now(UTC)")
     try:

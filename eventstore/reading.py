@@ -223,8 +223,8 @@ def rows(
         parameters: its parameters.
         prepare: whether to prepare it at the first use. Then it is planned once, for the table as it is by then.
     """
-    with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
-        return cursor.execute(statement, parameters, prepare=prepare, binary=True).fetchall()
+    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+    return cursor.execute(statement, parameters, prepare=prepare, binary=True).fetchall()
 
 
 def events_from(found: Iterable[tuple[Any, ...]]) -> Iterator[DomainEvent]:

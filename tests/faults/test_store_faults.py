@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,41 @@ def test_few_connections_serve_many_threads_and_close_with_the_store(
     assert 1 <= len(sessions(schema)) <= 8
     store.close()
     wait_until(lambda: not sessions(schema), "the end of the sessions")
+
+
+def test_connections_that_die_under_many_threads_leave_room_for_others(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    """More die than there may be, so that one that was forgotten would be missed."""
+    most = 0
+    with ThreadPoolExecutor(24) as threads, psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as other:
+        for number in range(24):
+            streams = [f"hand {number}-{thread}" for thread in range(24)]
+            appended = [threads.submit(store.append, replace(event(1), aggregate_id=stream)) for stream in streams]
+            alive = sessions(schema)
+            most = max(most, len(alive))
+            if alive:
+                other.execute("SELECT pg_terminate_backend(%s)", (alive[0],))
+            for each in appended:
+                with suppress(eventstore.StoreUnavailableError):  # those whose session was killed at work
+                    each.result(timeout=PATIENCE)
+        last = [threads.submit(store.append, replace(event(1), aggregate_id=f"last {n}")) for n in range(24)]
+        assert [each.result(timeout=PATIENCE).version for each in last] == [1] * 24
+    assert most <= 8
+
+
+def test_who_waits_for_a_connection_is_told_that_the_store_was_closed(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    with store.connection() as holder, ThreadPoolExecutor(12) as threads:
+        with holder.transaction():
+            holder.execute("LOCK TABLE domain_events IN ACCESS EXCLUSIVE MODE")
+            calls = [threads.submit(store.exists, "hand") for _ in range(12)]
+            wait_until(lambda: len(sessions(schema)) == 9, "eight calls that wait for the lock, and the holder")
+            store.close()
+        problems = [str(error) for each in calls if (error := each.exception(timeout=PATIENCE))]
+    assert len(problems) == 4
+    assert all("connect again" in problem for problem in problems)
 
 
 def test_what_a_borrower_does_to_a_connection_never_reaches_the_store(store: eventstore.PostgresEventStore) -> None:
