@@ -1,34 +1,27 @@
-"""Where the server comes from, how its connections are kept, and how the tables get there."""
+"""Where the server comes from, how a connection to it is opened, and how the tables get there."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import TransactionStatus
 
 from eventstore.embedded import Cluster
 from eventstore.errors import EventStoreError, SchemaError, StoreUnavailableError, from_driver
 
-Answer = TypeVar("Answer")
-
 # One constant names the lock space of installing, so that it meets no other advisory lock of this package. It lies
 # below 16384, where no table's oid is: the locks of `sql/100_order.sql` bear the oid of a table.
 INSTALL_LOCK = 2025
-# Few, because thirty notebooks may share one server. A ninth thread waits for a connection.
-MAX_CONNECTIONS = 8
 OLDEST_SERVER = 150_000  # as libpq counts: 15.0
 URL_FORM = "write postgresql://user:password@host:port/database"
 
@@ -130,115 +123,13 @@ def in_our_words(connection: psycopg.Connection) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise _our_word_for(error, connection) from None
+        raise our_word_for(error, connection) from None
 
 
-def _our_word_for(error: psycopg.Error, connection: psycopg.Connection) -> EventStoreError:
+def our_word_for(error: psycopg.Error, connection: psycopg.Connection) -> EventStoreError:
+    """What we call an error of the driver."""
     lost = connection.closed or isinstance(error, psycopg.OperationalError)
     return from_driver(error.sqlstate, str(error), lost)
-
-
-class Connections:
-    """A few connections to one schema, opened when needed and kept for the next call. Safe for several threads.
-
-    Args:
-        url: the server, or None for `server_url()`: then each new connection finds the server again, and starts the
-            private one if it was killed meanwhile.
-        schema: the schema that the tables are in.
-    """
-
-    def __init__(self, url: str | None, schema: str) -> None:
-        self._url, self.schema = url, schema
-        self._closed = False
-        self._start_empty()
-
-    def _start_empty(self) -> None:
-        self._process = os.getpid()
-        # The last one given back is the first one taken: it is the warmest, and the others may grow old.
-        self._free: deque[psycopg.Connection] = deque()
-        self._opened = self._waiting = 0
-        self._given_back = threading.Condition()
-
-    def run(self, work: Callable[[psycopg.Connection], Answer]) -> Answer:
-        """Do a piece of work that may be done twice, and turn the driver's errors into ours.
-
-        A kept connection may turn out to be dead, because the server was restarted. Then the work is done again on
-        another one. Every call of the store allows that: reading changes nothing, and appending the same ids again
-        gives back what is stored.
-
-        Raises:
-            StoreUnavailableError: the server cannot be reached, or broke off the call on a new connection.
-            EventStoreError: whatever else the server refused.
-        """
-        if self._process != os.getpid():
-            # This is the child of a fork. The connections are the parent's, who would get our answers, and we his.
-            self._start_empty()
-        while True:
-            connection, kept = self._take()
-            try:
-                return work(connection)
-            except psycopg.Error as error:
-                if not (kept and connection.closed):
-                    raise _our_word_for(error, connection) from None
-            finally:
-                self._give_back(connection)
-
-    def __reduce__(self) -> tuple[type[Connections], tuple[str | None, str]]:
-        # What is pickled is the address, with its password, and not the connections: a copy opens its own.
-        return Connections, (self._url, self.schema)
-
-    def open(self) -> psycopg.Connection:
-        """A new connection that is not kept: it belongs to the caller."""
-        if self._closed:
-            raise EventStoreError("this store is closed: connect again")
-        return open_connection(server_url(self._url), self.schema)
-
-    def close(self) -> None:
-        self._closed = True
-        while self._free:
-            self._free.pop().close()
-            self._note_closed()
-
-    def _take(self) -> tuple[psycopg.Connection, bool]:
-        """A connection, and whether it was kept from an earlier call."""
-        try:
-            return self._free.pop(), True
-        except IndexError:
-            return self._open_or_wait()
-
-    def _open_or_wait(self) -> tuple[psycopg.Connection, bool]:
-        with self._given_back:
-            self._waiting += 1  # first, so that whoever gives one back from now on tells us
-            try:
-                while True:
-                    with suppress(IndexError):
-                        return self._free.pop(), True
-                    if self._opened < MAX_CONNECTIONS:
-                        self._opened += 1
-                        break
-                    self._given_back.wait()
-            finally:
-                self._waiting -= 1
-        try:
-            return self.open(), False
-        except BaseException:
-            self._note_closed()
-            raise
-
-    def _give_back(self, connection: psycopg.Connection) -> None:
-        if self._closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
-            connection.close()  # the server rolls an open transaction back
-            self._note_closed()
-            return
-        self._free.append(connection)
-        if self._waiting:
-            with self._given_back:
-                self._given_back.notify()
-
-    def _note_closed(self) -> None:
-        with self._given_back:
-            self._opened -= 1
-            self._given_back.notify()
 
 
 MAKE_LEDGER = """

@@ -13,7 +13,8 @@ from psycopg.errors import ForeignKeyViolation
 from eventstore import reading
 from eventstore.appending import Appending, open_read_committed, refuse_unfit_to_join
 from eventstore.bus import EventBus, check_bus
-from eventstore.database import Connections, in_our_words, install
+from eventstore.connections import Connections
+from eventstore.database import in_our_words, install
 from eventstore.errors import InvalidEventError
 from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot, check_count, check_name
 from eventstore.reading import PAYLOAD, events_from, rows

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import Diagnostic
 
-from eventstore.database import Connections
+from eventstore.connections import Connections
 
 SETTINGS = {
     "session_preload_libraries": "auto_explain",
