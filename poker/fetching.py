@@ -18,6 +18,8 @@ from typing import Any
 import httpx
 from rich.filesize import decimal
 
+from eventstore.embedded import host
+
 # Zenodo shuts out clients that do not say who they are when too many of their kind come.
 USER_AGENT = "eventstore-workbook (python -m poker fetch)"
 SECONDS_OF_SILENCE = 60.0
@@ -262,7 +264,7 @@ def download(
                 " checksum. Nothing was kept; try again later"
             )
         resumed = False
-    part.replace(folder / file.name)
+    host.rename(part, folder / file.name)
 
 
 def _fill(client: httpx.Client, file: RemoteFile, part: Path, advance: Callable[[int], None]) -> bool:

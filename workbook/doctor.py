@@ -24,6 +24,8 @@ from workbook.paths import NOTEBOOKS, ROOT
 
 NEWEST_SERVER = 18
 FREE_MEGABYTES = 500
+# The folders of programs that keep a copy elsewhere, and may hold a file open that PostgreSQL wants to rename.
+SYNCED = ("OneDrive", "Dropbox", "Google Drive", "GoogleDrive", "Mobile Documents")
 SET_UP_AGAIN = "delete the folder .venv and type python3 -m workbook"
 
 
@@ -51,7 +53,7 @@ def examine_machine(root: Path = ROOT) -> Iterator[Finding]:
         ("PostgreSQL", _server),
         ("schema", _schema),
         ("time zones", _time_zones),
-        ("disk", lambda: _disk(root)),
+        ("disk", lambda: disk(root)),
         ("kernel", _kernel),
         ("notebooks", _notebooks),
     ]
@@ -146,8 +148,16 @@ def _time_zones() -> Finding:
     return Finding("time zones", "known; sessions work in UTC")
 
 
-def _disk(root: Path) -> Finding:
+def disk(root: Path) -> Finding:
+    """Look at the place where the data go."""
     free = shutil.disk_usage(root).free // 1_000_000
+    synced = [part for part in root.parts if part.startswith(SYNCED)]
+    if synced and not {"EVENTSTORE_URL", "EVENTSTORE_HOME"} & set(os.environ):
+        return Finding(
+            "disk",
+            f"{free:,} MB free, in the folder {synced[0]!r}, which is copied elsewhere while PostgreSQL writes to it",
+            "set EVENTSTORE_HOME to a folder outside of it, where the private PostgreSQL may keep its data",
+        )
     enough = free >= FREE_MEGABYTES
     return Finding("disk", f"{free:,} MB free", "" if enough else f"make room for {FREE_MEGABYTES} MB")
 

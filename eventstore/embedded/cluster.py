@@ -138,7 +138,7 @@ class Cluster:
     def remove(self) -> None:
         """Stop the server and delete its folder with all data. There is no way back."""
         self.stop()
-        shutil.rmtree(self._home)
+        host.delete_folder(self._home)
 
     def status(self) -> ClusterStatus:
         """The state of the server at this moment. Nothing is started or changed."""
@@ -223,7 +223,7 @@ class Cluster:
         with (scratch / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(f"\ninclude_if_exists '../{self._settings.name}'\n")
         host.rename(scratch / "data", self._data)
-        shutil.rmtree(scratch)
+        host.delete_folder(scratch)
 
     def _launch(self) -> None:
         self._clear_foreign_pid_file()

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,7 +35,7 @@ if sys.platform == "win32":
     APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     # No other process can send SIGTERM here: it ends the program at once. Ctrl-Break is what a program can hear.
     _END = signal.SIGBREAK
-    # A scanner of viruses may hold what was just written, for seconds.
+    # A file that another program holds open can be neither renamed nor deleted.
     _HELD_BY_OTHERS: tuple[type[OSError], ...] = (PermissionError,)
     # The server gets no console window, and a Ctrl-C meant for the caller does not reach it.
     _CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -213,14 +214,28 @@ def private_folder(path: Path) -> None:
 
 
 def rename(path: Path, target: Path) -> None:
-    """Rename a file or folder that was just written, also where a scanner of viruses still looks into it."""
+    """Rename a file or folder that was just written, also where a scanner of viruses still looks into it.
+
+    Args:
+        path: the file or folder.
+        target: its new path. A file that is there is replaced.
+    """
+    _patiently(lambda: path.replace(target))
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder with all that is in it, also where a program that has just ended still holds a file open."""
+    _patiently(lambda: shutil.rmtree(folder))
+
+
+def _patiently(work: Callable[[], object]) -> None:
     for pause in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0):
         try:
-            path.rename(target)
+            work()
             return
         except _HELD_BY_OTHERS:
             time.sleep(pause)
-    path.rename(target)
+    work()
 
 
 @contextlib.contextmanager

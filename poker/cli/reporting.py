@@ -10,6 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from eventstore import connect
+from eventstore.embedded import host
 from poker.cli.common import Schema, Url, err, out, plain_errors
 
 SUFFIXES = (".html", ".htm")
@@ -51,7 +52,7 @@ def _write(page: Path, html: str) -> int:
     part = page.with_name(f".{page.name}.{os.getpid()}.part")
     try:
         part.write_bytes(html.encode(errors="replace"))  # a title may hold anything
-        part.replace(page)
+        host.rename(part, page)
     finally:
         part.unlink(missing_ok=True)
     return page.stat().st_size

@@ -180,7 +180,7 @@ def test_here_it_is_closed_to_others(tmp_path: Path) -> None:
 @pytest.fixture
 def virus_scanner(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Holds what is to be renamed, for so many tries."""
-    rename = Path.rename
+    rename = Path.replace
 
     def hold(tries: int) -> None:
         left = iter(range(tries))
@@ -190,7 +190,7 @@ def virus_scanner(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 raise PermissionError(13, "The process cannot access the file", str(path))
             return rename(path, target)
 
-        monkeypatch.setattr(Path, "rename", refuse)
+        monkeypatch.setattr(Path, "replace", refuse)
 
     return hold
 
@@ -211,6 +211,23 @@ def test_a_folder_that_may_not_be_renamed_is_an_error_in_the_end(
     virus_scanner(100)
     with pytest.raises(PermissionError):
         host.rename(tmp_path / "new", tmp_path / "data")
+
+
+def test_a_folder_whose_server_has_just_ended_is_deleted_a_moment_later(
+    host: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "server.log").touch()
+    delete, held = os.unlink, [PermissionError(13, "The process cannot access the file")] * 2
+
+    def refuse(path: str, **options: Any) -> None:
+        if held:
+            raise held.pop()
+        delete(path, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    host.delete_folder(tmp_path / "home")
+    assert not (tmp_path / "home").exists()
 
 
 def test_elsewhere_that_is_an_error_at_once(virus_scanner: Callable[[int], None], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbook.doctor import SET_UP_AGAIN, examine_machine, packages
+from workbook.doctor import SET_UP_AGAIN, disk, examine_machine, packages
 from workbook.paths import ROOT
 
 
@@ -95,6 +95,19 @@ def test_doctor_names_a_package_that_is_not_as_pinned(tmp_path: Path, pin: str, 
     finding = packages(pins)
     assert finding.found.startswith(found)
     assert finding.fix == SET_UP_AGAIN
+
+
+def test_doctor_warns_of_a_folder_that_is_copied_while_postgresql_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = tmp_path / "OneDrive - A School" / "course"
+    course.mkdir(parents=True)
+    monkeypatch.delenv("EVENTSTORE_URL", raising=False)
+    monkeypatch.delenv("EVENTSTORE_HOME", raising=False)
+    assert "EVENTSTORE_HOME" in disk(course).fix
+    assert disk(tmp_path).fix == ""
+    monkeypatch.setenv("EVENTSTORE_HOME", str(tmp_path))
+    assert disk(course).fix == ""
 
 
 def test_doctor_skips_packages_of_other_systems(tmp_path: Path) -> None:
