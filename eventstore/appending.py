@@ -164,16 +164,17 @@ class Appending:
 
     def _append(self, connection: psycopg.Connection, batch: list[DomainEvent], joined: bool) -> list[DomainEvent]:
         attempt, savepoint = (_attempt_within_savepoint, connection.transaction) if joined else (_attempt, nullcontext)
-        try:
-            firsts = first_versions(batch)
-        except VersionConflictError:
-            with savepoint():
-                self._why_not(connection, batch, {})  # an id that is taken counts for more than a version that is wrong
-            raise
         if len(batch) == 1:
             [event] = batch
+            firsts = {event.aggregate_id: event.version}
             statement, parameters = self._append_one, [*_values(event), event.aggregate_id, event.version]
         else:
+            try:
+                firsts = first_versions(batch)
+            except VersionConflictError:
+                with savepoint():
+                    self._why_not(connection, batch, {})  # a known id counts for more than a version that is wrong
+                raise
             columns = [list(column) for column in zip(*map(_values, batch), strict=True)]
             statement, parameters = self._append_many, [*columns, len(firsts) > 1]
         for _ in range(MAX_ATTEMPTS):

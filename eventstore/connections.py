@@ -20,6 +20,8 @@ Answer = TypeVar("Answer")
 # Few, because thirty notebooks may share one server. A ninth thread waits for a connection.
 MAX_CONNECTIONS = 8
 
+IDLE = TransactionStatus.IDLE  # looked up once, not at each call
+
 
 class Connections:
     """A few connections to one schema, opened when needed and kept for the next call. Safe for several threads.
@@ -109,7 +111,7 @@ class Connections:
             raise
 
     def _give_back(self, connection: psycopg.Connection) -> None:
-        if self._closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        if self._closed or connection.pgconn.transaction_status != IDLE:
             connection.close()  # the server rolls an open transaction back
             self._note_closed()
             return
