@@ -133,7 +133,7 @@ def _exercises(day: Day) -> list[tuple[str, str, str]]:
 
 
 def _timing(day: Day) -> str:
-    lines = ["| from | minutes | |", "|---|---|---|"]
+    lines = ["| from | minutes | part |", "|---|---|---|"]
     titles = {number: (title, kind) for number, kind, title in _exercises(day)}
     clock = 0
     for section in _sections(day):
