@@ -37,9 +37,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A window as on a desk. It waits up to a minute: other tests are at work on the same machine."""
+    """A window as on a desk. It waits up to two minutes: other tests are at work on the same machine."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(120_000)
         yield context.new_page()
 
 
