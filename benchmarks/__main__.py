@@ -25,6 +25,7 @@ from benchmarks.scale import CURVES, QUICK_REACH, Reach
 from benchmarks.work import described
 
 HERE = Path(__file__).parent
+SILENCE = 30.0  # seconds between two lines in a file
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 console = Console(log_path=False)
@@ -146,7 +147,17 @@ def _folder(out: Path | None, quick: bool) -> Path | None:
 
 
 def _sayer(status: Status, name: str, start: float) -> Callable[[str], object]:
-    return lambda text: status.update(f"{name}: {text}, {time.monotonic() - start:.0f} s")
+    """Shows what is being done: at once on a terminal, now and then in a file."""
+    told = start
+
+    def say(text: str) -> None:
+        nonlocal told
+        status.update(f"{name}: {text}, {time.monotonic() - start:.0f} s")
+        if not console.is_terminal and time.monotonic() - told > SILENCE:
+            told = time.monotonic()
+            console.log(f"{name}: {text}")
+
+    return say
 
 
 def _write(results: Results, out: Path) -> None:

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks.work import Ratio, Times, percentile, ratio
+from benchmarks.work import Times, percentile, ratio
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,13 @@ class Figure:
                 why = self.missing.get(name) or self.problems.get(name) or "was not measured"
                 self.goals.append(Goal(text, reach, note=f"{name}: {why}"))
                 return
-        self.reach(text, reach, ratio(times[other], times[ours]))
+        found = ratio(times[other], times[ours])
+        self.goals.append(Goal(text, reach, found.median, found.low, found.high))
 
     @property
     def absent(self) -> dict[str, str]:
         """What could not be measured, and why."""
         return self.missing | self.problems
-
-    def reach(self, text: str, reach: float, found: Ratio) -> None:
-        self.goals.append(Goal(text, reach, found.median, found.low, found.high))
 
 
 @dataclass
