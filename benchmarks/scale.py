@@ -26,6 +26,7 @@ from eventstore import EventQueryFilter
 
 BATCH = 1_000
 MOST_AT_ONCE = 100_000  # events in one list; a million of them would need gigabytes
+SECONDS = 20.0  # for one point, on a slow or a busy machine
 TAIL = 1_000  # events that are not rolled up when they are counted
 
 MORE_OF_A_STREAM = """
@@ -216,7 +217,7 @@ def _appended(contender: Ours, reach: Reach, new_streams: Iterator[UUID], say: S
 
 def _measured(ways: Ways, rounds: int) -> Times:
     """In turns; here nothing may fail."""
-    times, problems = in_turns(ways, rounds)
+    times, problems = in_turns(ways, rounds, seconds=SECONDS)
     if problems:
         raise RuntimeError("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
     return times

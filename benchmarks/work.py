@@ -12,6 +12,7 @@ from uuid import UUID
 
 SEED = 2026
 EVENT_TYPE = "game.action_processed"
+ENOUGH = 2  # rounds without which there is nothing to tell
 STREAM = 100  # events in a stream, before the next one begins
 STREETS = ("preflop", "flop", "turn", "river")
 
@@ -91,11 +92,22 @@ Times = dict[str, list[float]]  # seconds
 
 
 def in_turns(
-    ways: Ways, rounds: int, advance: Callable[[], object] = lambda: None, warm_up: int | None = None
+    ways: Ways,
+    rounds: int,
+    advance: Callable[[], object] = lambda: None,
+    warm_up: int | None = None,
+    seconds: float = 60.0,
 ) -> tuple[Times, dict[str, str]]:
     """Let all ways do their work once in each round, in an order that is drawn anew.
 
     Whatever disturbs the machine disturbs all of them, and none is always the first. A way that fails is left out.
+
+    Args:
+        ways: what takes turns.
+        rounds: how many are measured.
+        advance: called after each round.
+        warm_up: rounds before those; without it, a tenth of them and at most 50.
+        seconds: after so many no further round is begun, as long as two have been measured.
 
     Returns:
         For each way that did not fail, the seconds of each of its rounds; for each that did, the error.
@@ -104,7 +116,10 @@ def in_turns(
     times: Times = {name: [] for name in ways}
     problems: dict[str, str] = {}
     warm_up = min(50, rounds // 10 + 1) if warm_up is None else warm_up
+    end = time.monotonic() + seconds
     for turn in range(-warm_up, rounds):
+        if turn >= ENOUGH and time.monotonic() > end:
+            break
         for name in dice.sample(list(times), len(times)):
             try:
                 call = ways[name]()

@@ -23,8 +23,9 @@ BATCH = 1_000
 class Sizes:
     """How much is measured."""
 
+    seconds: float = 45.0  # after which no further round is begun, on a slow or a busy machine
     appends: int = 2_000
-    writer_rounds: int = 6
+    writer_rounds: int = 5
     writer_seconds: float = 1.0
     batches: int = 25
     reads: int = 200
@@ -43,6 +44,7 @@ class Sizes:
 
 
 QUICK = Sizes(
+    seconds=5.0,
     appends=100,
     writer_rounds=2,
     writer_seconds=0.3,
@@ -106,7 +108,11 @@ class Run:
 
     def take_turns(self, what: str, ways: Ways, rounds: int, warm_up: int | None = None) -> Times:
         done = count(1)
-        times, problems = in_turns(ways, rounds, lambda: self.say(f"{what}, round {next(done)} of {rounds}"), warm_up)
+
+        def advance() -> None:
+            self.say(f"{what}, round {next(done)} of {rounds}")
+
+        times, problems = in_turns(ways, rounds, advance, warm_up, self.sizes.seconds)
         self.figure.problems |= problems
         return times
 

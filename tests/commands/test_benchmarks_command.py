@@ -88,6 +88,11 @@ def test_a_contender_that_fails_leaves_the_others_in_the_race() -> None:
     assert figure.goals == [Goal("twice as fast as the broken one", 2, note="broken: ValueError: no table")]
 
 
+def test_a_slow_machine_measures_fewer_rounds() -> None:
+    times, _ = in_turns({"one": lambda: lambda: None, "two": lambda: lambda: None}, 1_000, seconds=0)
+    assert {name: len(each) for name, each in times.items()} == {"one": 2, "two": 2}
+
+
 def test_calls_are_compared_with_those_of_the_same_round() -> None:
     # The machine was ten times as slow in the second half, for both.
     found = ratio([2.0] * 50 + [20.0] * 50, [1.0] * 50 + [10.0] * 50)
