@@ -16,6 +16,14 @@ ADDRESS = "https://github.com/some-school/event-store"
 DAY, SOLVED = "day00_what_are_we_building", "notebooks/solutions/day00_what_are_we_building.ipynb"
 
 
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of this checkout, for Sphinx, while the repository has no address."""
+    folder = tmp_path_factory.mktemp("pages")
+    stage(ROOT, folder)
+    return folder
+
+
 def link(source: str, target: str, repository: str = "") -> str:
     return links_on(source, ROOT, pages_of(ROOT), repository)(target)
 
@@ -78,23 +86,21 @@ def test_code_stays_as_it_is(code: str) -> None:
     assert with_links(f"{code} and [a `b`](c.md)", lambda target: f"new-{target}") == f"{code} and [a `b`](new-c.md)"
 
 
-def test_every_new_word_of_a_day_is_explained_and_leads_to_its_days(tmp_path: Path) -> None:
+def test_every_new_word_of_a_day_is_explained_and_leads_to_its_days(staged: Path) -> None:
     words = glossary_words((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
     new = new_words(read_days(ROOT / "notebooks" / "src"))
-    assert set(new) - set(words) == set()
+    assert set(new) - set(words) == set(), "explain these words in docs/glossary.md"
     assert len(new) > 70
     assert len(set(words)) == len(words)
-    stage(ROOT, tmp_path)
-    staged = (tmp_path / "glossary.md").read_text(encoding="utf-8")
-    checkpoint = re.search(r"^checkpoint\n  .+$", staged, re.MULTILINE)
+    text = (staged / "glossary.md").read_text(encoding="utf-8")
+    checkpoint = re.search(r"^checkpoint\n  .+$", text, re.MULTILINE)
     assert checkpoint
     assert checkpoint[0].endswith(" [Day 9](notebooks/day09_how_does_a_reader_miss_nothing.ipynb)")
-    assert glossary_words(staged) == []
+    assert glossary_words(text) == []
 
 
-def test_staging_changes_nothing_in_a_notebook_but_its_links(tmp_path: Path) -> None:
-    stage(ROOT, tmp_path)
-    pairs = [(ROOT / source, tmp_path / page) for source, page in pages_of(ROOT).items() if source.endswith(".ipynb")]
+def test_staging_changes_nothing_in_a_notebook_but_its_links(staged: Path) -> None:
+    pairs = [(ROOT / source, staged / page) for source, page in pages_of(ROOT).items() if source.endswith(".ipynb")]
     assert len(pairs) == 2 * len(list((ROOT / "notebooks" / "src").glob("day*.py")))
     for source, page in pairs:
         before, after = (json.loads(path.read_text(encoding="utf-8"))["cells"] for path in (source, page))
@@ -112,3 +118,13 @@ def test_every_picture_says_what_it_shows() -> None:
         for cell in json.loads(text)["cells"]:
             if any(kind.startswith("image/") for out in cell.get("outputs", []) for kind in out.get("data", {})):
                 assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 40, (source, cell["id"])
+
+
+def test_the_site_changes_no_version_that_the_project_has_pinned() -> None:
+    def pins(name: str) -> set[tuple[str, str]]:
+        return set(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+    own, site = pins("requirements.txt"), pins("docs/requirements.txt")
+    names = {name for name, _ in own}
+    assert {(name, version) for name, version in site if name in names} - own == set()
+    assert {"furo", "myst-nb", "sphinx"} <= {name for name, _ in site} - names
