@@ -85,8 +85,9 @@ def test_its_python_is_new_enough(image: str, services: dict[str, Any], containe
 
 def test_binder_takes_the_pinned_packages() -> None:
     lines = (BINDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    [wanted] = [line.removeprefix("-r ") for line in lines if not line.startswith("#")]
+    wanted, *more = [line.removeprefix("-r ") for line in lines if not line.startswith("#")]
     assert (BINDER / wanted).resolve() == ROOT / "requirements.txt"
+    assert more == ["notebook"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Binder runs its script with bash on Linux")
