@@ -162,6 +162,14 @@ def test_nobody_is_root_and_no_folder_changes_hands(
     host.hand_over(tmp_path, None)
 
 
+def test_there_are_neither_groups_to_end_nor_bounds_to_set(host: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "killpg")
+    monkeypatch.delattr(signal, "SIGKILL")
+    host.end_group(os.getpid())
+    assert not hasattr(host, "resource"), "a module that is not there"
+    host.bound_this_process(2**40, 2**40)
+
+
 def test_the_folder_of_a_new_cluster_lets_postgresql_in_where_an_administrator_makes_it(
     host: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
