@@ -21,10 +21,12 @@ from handed_in import CHEATING_ANSWERS, DROP_ALL, HandedIn
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sample_course import SAMPLE
+from typer.testing import CliRunner
 from waiting import wait_until
 
 from workbook import notebooks
 from workbook.classroom import ClassroomError
+from workbook.cli import app
 from workbook.compose import compose
 from workbook.grading import processes, report
 from workbook.grading.rooms import PREFIX, Rooms
@@ -259,6 +261,24 @@ def test_a_role_that_may_not_make_roles_is_told_which_right_it_lacks() -> None:
             Rooms(poor.url, processes.new_run())
     finally:
         rooms.close()
+
+
+def test_the_command_says_with_its_exit_code_whether_it_could_grade(tmp_path: Path) -> None:
+    (tmp_path / "stub").mkdir()
+    shutil.copy(next(NOTEBOOKS.glob("day00*.ipynb")), tmp_path / "stub")
+    graded = CliRunner().invoke(app, ["grade", str(tmp_path), "--csv", str(tmp_path / "out.csv")])
+    assert graded.exit_code == 0, graded.output
+    assert "1 learner, 1 copy, 3 answers: 3 to do." in graded.output
+    assert (tmp_path / "out.csv").exists()
+    for wrong, said in (
+        ([str(tmp_path / "nowhere")], "is no folder: name a learner's folder"),
+        ([str(tmp_path), "--days", "two"], "--days two says no days: write 3, or 1-3, or 2,5"),
+        ([str(tmp_path), "--csv", str(tmp_path / "no" / "out.csv")], "cannot be written: there is no folder"),
+        ([str(tmp_path), "--checks", str(tmp_path)], "holds no checks: name them day03.py"),
+    ):
+        refused = CliRunner().invoke(app, ["grade", *wrong])
+        assert refused.exit_code == 1
+        assert said in refused.output
 
 
 def test_a_role_need_not_be_a_superuser_to_grade() -> None:

@@ -45,10 +45,13 @@ def grade(
     limits = Limits(seconds=timeout, check=timeout, memory=memory * 1_000_000)
     result = _graded(folders, days=_days(days), checks=checks, limits=limits, at_once=at_once)
     report.print_result(result)
-    if junitxml:
-        report.write_junit(result, junitxml)
-    if csv:
-        report.write_csv(result, csv)
+    try:
+        if junitxml:
+            report.write_junit(result, junitxml)
+        if csv:
+            report.write_csv(result, csv)
+    except OSError as error:
+        _stop(f"The result cannot be written: {error}")
 
 
 def check_own(copy: Path, days: Sequence[tuple[AskedDay, list[tuple[Asked, str]] | str]]) -> None:
@@ -79,6 +82,7 @@ def _graded(folders: list[Path], **options: Any) -> Result:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from eventstore.embedded import host
     from eventstore.errors import EventStoreError
     from workbook.classroom import ClassroomError
     from workbook.grading import run
@@ -88,7 +92,9 @@ def _graded(folders: list[Path], **options: Any) -> Result:
     columns = (TextColumn("Running"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)
     try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        # A CI that is cancelled asks to end; that is answered like Ctrl-C.
+        with host.asked_to_end(_interrupt), bar:
             task = bar.add_task("", total=None)
 
             def tell(done: int, of: int, what: str) -> None:
@@ -102,6 +108,10 @@ def _graded(folders: list[Path], **options: Any) -> Result:
     except KeyboardInterrupt:
         print("Stopped. All that was running has been ended and cleared away.", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _days(text: str | None) -> set[int] | None:

@@ -93,7 +93,11 @@ class Rooms:
         return max(1, min(wanted, (places().allowed - RESERVE) // CONNECTIONS))
 
     def make(self) -> Room:
-        """A new, empty one."""
+        """A new, empty one.
+
+        Raises:
+            StoreUnavailableError: its role cannot log in.
+        """
         with self._one_at_a_time, in_our_words(self._admin):
             self._count += 1
             name = f"{PREFIX}{self._run}_{self._count}"
@@ -108,7 +112,10 @@ class Rooms:
                 )
             make_database(self._admin, name, self._mark)
             let_in(self._admin, name, self._url)
-        return Room(name, make_conninfo(self._url, user=name, password=password, dbname=name))
+        room = Room(name, make_conninfo(self._url, user=name, password=password, dbname=name))
+        # Where the server lets no new role in, that is no fault of the copy.
+        open_connection(room.url, "public").close()
+        return room
 
     def size(self, room: Room) -> int:
         """The bytes on the disk of the server."""

@@ -96,13 +96,23 @@ def _run(
     for place, source in cells:
         if place not in skip and not _only_asks(source):
             send({"cell": place})
-            done = shell.run_cell(source)
-            error = done.error_before_exec or done.error_in_exec
+            error = _error_of(shell, source)
             send({"ran": place, "error": f"{type(error).__name__}: {steady(str(error))}" if error else ""})
         for exercise, arguments in ask.get(place, []):
             send({"check": exercise.number})
             send({"verdict": asdict(_judged(exercise, arguments, shell.user_ns, seconds, send))})
     send({"over": True})
+
+
+def _error_of(shell: Any, source: str) -> BaseException | None:
+    """Run one cell. Returns what it raised."""
+    try:
+        done = shell.run_cell(source)
+    # What IPython lets through, e.g. a text that is no Unicode, or an interrupt that the cell has asked for.
+    except BaseException as let_through:
+        return let_through
+    error: BaseException | None = done.error_before_exec or done.error_in_exec
+    return error
 
 
 def _only_asks(source: str) -> bool:
