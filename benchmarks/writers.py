@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import peers
 from benchmarks.work import STREAM, Contender, described, streams
 
-LATE = 60.0  # seconds after which a writer that should have answered is given up
+LATE = 120.0  # seconds after which a writer that should have answered is given up
 
 
 @dataclass(frozen=True)
