@@ -124,7 +124,7 @@ def test_nothing_keeps_anybody_out(browser: Browser, address: str, where: str) -
     for width, scheme in [*LOOKS, *(MORE_LOOKS if where == WITH_PLOTS else [])]:
         context = browser.new_context(viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)  # other tests are at work on the same machine
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{address}/{where}")
         if "search" in where:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -84,6 +85,24 @@ def test_a_folder_is_listed_by_its_first_page_in_the_order_of_that_page() -> Non
 )
 def test_code_stays_as_it_is(code: str) -> None:
     assert with_links(f"{code} and [a `b`](c.md)", lambda target: f"new-{target}") == f"{code} and [a `b`](new-c.md)"
+
+
+def test_no_link_names_a_file_that_is_not_there() -> None:
+    missing: list[str] = []
+    for source in pages_of(ROOT):
+        text = (ROOT / source).read_text(encoding="utf-8")
+        cells = json.loads(text)["cells"] if source.endswith(".ipynb") else []
+        written = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"] or [text]
+
+        def note(target: str, source: str = source) -> str:
+            parts = urlsplit(target)
+            if not parts.scheme and parts.path and not (ROOT / source).parent.joinpath(parts.path).exists():
+                missing.append(f"{source}: {target}")
+            return target
+
+        for part in written:
+            with_links(part, note)
+    assert missing == []
 
 
 def test_every_new_word_of_a_day_is_explained_and_leads_to_its_days(staged: Path) -> None:
