@@ -181,6 +181,24 @@ def batches(url: str) -> None:
         show(f"batches: {size:,} events from objects to commit", ways, 15, events=size)
 
 
+def loading(url: str) -> None:
+    numbers = count()
+
+    def hands(streams: int, events: int) -> list[DomainEvent]:
+        names = [f"hand {next(numbers)}" for _ in range(streams)]
+        return [event(name, version) for name in names for version in range(1, events // streams + 1)]
+
+    with eventstore.connect(url) as store:
+        store.load(hands(200, 20_000))
+        for events, streams in ((100, 1), (500, 5), (1_000, 1), (2_000, 100), (10_000, 100)):
+            ways: Ways = {}
+            for way in (store.append_many, store.load):
+                ready = iter([hands(streams, events) for _ in range(12)])
+                ways[way.__name__] = lambda way=way, ready=ready: way(next(ready))  # type: ignore[misc]
+            take_turns(ways, 1)
+            show(f"loading: {events:,} events a call, {streams} streams", ways, 11, events)
+
+
 def snapshots(url: str) -> None:
     def pot(state: int, event: DomainEvent) -> int:
         return state + int(event.event_data["amount"])
@@ -243,6 +261,7 @@ PAGES = {
     "version-check": version_check,
     "idempotency": idempotency,
     "batches": batches,
+    "loading": loading,
     "snapshots": snapshots,
     "notifications": notifications,
     "statistics": statistics_view,

@@ -132,11 +132,7 @@ class Appending:
     def __init__(self, schema: str, inline: Sequence[Projection] = ()) -> None:
         self._schema = schema
         self._inline = [(projection, projection.wanted_types()) for projection in inline]
-        # A percent sign in the name would look like a parameter to the driver.
-        name = sql.SQL(sql.Identifier(schema).as_string().replace("%", "%%"))
-        self._append_one, self._append_many, self._look_back = (
-            sql.SQL(statement).format(schema=name).as_string() for statement in (APPEND_ONE, APPEND_MANY, LOOK_BACK)
-        )
+        self._append_one, self._append_many, self._look_back = in_schema(schema, APPEND_ONE, APPEND_MANY, LOOK_BACK)
 
     def append(
         self, connection: psycopg.Connection, batch: list[DomainEvent], joined: bool = False
@@ -167,7 +163,7 @@ class Appending:
         if len(batch) == 1:
             [event] = batch
             firsts = {event.aggregate_id: event.version}
-            statement, parameters = self._append_one, [*_values(event), event.aggregate_id, event.version]
+            statement, parameters = self._append_one, [*values_of(event), event.aggregate_id, event.version]
         else:
             try:
                 firsts = first_versions(batch)
@@ -175,7 +171,7 @@ class Appending:
                 with savepoint():
                     self._why_not(connection, batch, {})  # a known id counts for more than a version that is wrong
                 raise
-            columns = [list(column) for column in zip(*map(_values, batch), strict=True)]
+            columns = [list(column) for column in zip(*map(values_of, batch), strict=True)]
             statement, parameters = self._append_many, [*columns, len(firsts) > 1]
         for _ in range(MAX_ATTEMPTS):
             written = attempt(connection, statement, parameters)
@@ -266,6 +262,13 @@ def hand_over(
         )
 
 
+def in_schema(schema: str, *statements: str) -> list[str]:
+    """Statements with the name of the schema where they say `{schema}`."""
+    # A percent sign in the name would look like a parameter to the driver.
+    name = sql.SQL(sql.Identifier(schema).as_string().replace("%", "%%"))
+    return [sql.SQL(statement).format(schema=name).as_string() for statement in statements]
+
+
 def _attempt(connection: psycopg.Connection, statement: str, parameters: list[object]) -> list[tuple[Any, ...]]:
     """Number and time of each event, or nothing where the check failed or somebody else was faster."""
     try:
@@ -291,8 +294,8 @@ def _attempt_within_savepoint(
     return []
 
 
-def _values(event: DomainEvent) -> tuple[object, ...]:
-    """The columns of an event that come from the writer, in the order in which both statements name them."""
+def values_of(event: DomainEvent) -> tuple[object, ...]:
+    """The columns of an event that come from the writer, in the order in which the statements name them."""
     return (
         event.id,
         event.event_type,

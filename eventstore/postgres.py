@@ -17,6 +17,7 @@ from eventstore.connections import Connections
 from eventstore.database import in_our_words, install
 from eventstore.errors import InvalidEventError
 from eventstore.events import MAX_VERSION, DomainEvent, EventQueryFilter, EventSnapshot, check_count, check_name
+from eventstore.loading import Loading
 from eventstore.reading import PAYLOAD, events_from, rows
 from eventstore.store import (
     above_the_head,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 FIRST_PAGE = 32
 LARGEST_PAGE = 1_000
 PAGE_BYTES = 4_000_000
+
+# A COPY takes six trips to the server, and an append one: below this it is not worth it.
+SMALLEST_LOAD = 300  # events
 
 
 def connect(
@@ -98,6 +102,7 @@ class PostgresEventStore:
         self._connections = connections
         self._bus, self._inline = bus, inline
         self._appending = Appending(connections.schema, inline)
+        self._loading = Loading(connections.schema)
 
     @property
     def schema(self) -> str:
@@ -143,6 +148,30 @@ class PostgresEventStore:
         with in_our_words(connection):
             open_read_committed(connection)
             return self._appending.append(connection, batch, joined=True) if batch else []
+
+    def load(self, events: Iterable[DomainEvent], *, connection: psycopg.Connection | None = None) -> None:
+        """Append many events, all or nothing, as `append_many` does and with the same errors, without an answer.
+
+        For imports. They come by COPY, in about two thirds of the time of `append_many`. Loading the same events again
+        changes nothing. With a bus or inline projections, which want to see each event, this is `append_many`.
+
+        Args:
+            events: the events to write. The batch stands in memory as a whole: some ten thousand are enough.
+            connection: join the transaction that is open on this connection, as with `append_many`.
+        """
+        batch = take_batch(events)
+        if self._bus is not None or self._inline or len(batch) < SMALLEST_LOAD:
+            self.append_many(batch, connection=connection)
+            return
+        if connection is None:
+            written = self._connections.run(lambda own: self._loading.load(own, batch))
+        else:
+            refuse_unfit_to_join(connection)
+            with in_our_words(connection):
+                open_read_committed(connection)
+                written = self._loading.load(connection, batch, joined=True)
+        if not written:
+            self.append_many(batch, connection=connection)  # it knows what to say, and what to do about it
 
     def get_by_aggregate(
         self, aggregate_id: str, from_version: int = 1, to_version: int | None = None

@@ -149,7 +149,7 @@ class Postgres:
             quarantine.keep(self._connection, refused)
             quarantine.release(self._connection, fine)
             new = [event for hand, listed in events.items() if hand not in known for event in listed]
-            self._store.append_many(new, connection=self._connection)
+            self._store.load(new, connection=self._connection)
         return known
 
 

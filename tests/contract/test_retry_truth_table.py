@@ -25,6 +25,7 @@ from eventstore import (
     InMemoryEventStore,
     PostgresEventStore,
     VersionConflictError,
+    postgres,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "decisions" / "idempotency.md"
@@ -80,17 +81,40 @@ class Way:
         return self.store.query(EventQueryFilter())
 
 
-@pytest.fixture(params=["in memory", "on PostgreSQL", "in a caller's transaction"])
-def way(request: pytest.FixtureRequest) -> Iterator[Way]:
+class LoadingWay(Way):
+    """Batches are loaded. There is no answer, so what is stored then is looked up."""
+
+    store: PostgresEventStore
+
+    def append_many(self, batch: list[DomainEvent]) -> Outcome:
+        ids = [event.id for event in batch]
+
+        def load(**joining: Any) -> list[DomainEvent]:
+            self.store.load(batch, **joining)
+            return []
+
+        outcome = self._outcome(load)
+        if isinstance(outcome, EventStoreError):
+            return outcome
+        stored = {event.id: event for event in self.log()}
+        return [stored[id] for id in ids]
+
+
+@pytest.fixture(
+    params=["in memory", "on PostgreSQL", "in a caller's transaction", "loaded", "loaded in a caller's transaction"]
+)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     if request.param == "in memory":
         yield Way(InMemoryEventStore())
         return
     store: PostgresEventStore = request.getfixturevalue("store")
-    if request.param == "on PostgreSQL":
-        yield Way(store)
+    monkeypatch.setattr(postgres, "SMALLEST_LOAD", 1)
+    kind = LoadingWay if request.param.startswith("loaded") else Way
+    if not request.param.endswith("a caller's transaction"):
+        yield kind(store)
         return
     with store.connection() as connection:
-        yield Way(store, connection)
+        yield kind(store, connection)
 
 
 def expect(result: str, batch: list[DomainEvent], way: Way, *, alone: bool = False) -> None:

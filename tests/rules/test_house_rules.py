@@ -33,7 +33,7 @@ def test_linters_are_content(command: list[str]) -> None:
 def test_eventstore_stays_small() -> None:
     # `__main__.py` is the entrance to the commands in `cli/`, which do not count; the folder `embedded/` counts as one.
     modules = [path for path in MODULES if path.name != "__main__.py"]
-    assert len(modules) + 1 <= 19
+    assert len(modules) + 1 <= 20
 
 
 @pytest.mark.parametrize("path", sorted((CHECKOUT / "eventstore").rglob("*.py")), ids=lambda path: path.stem)
