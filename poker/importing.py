@@ -40,7 +40,8 @@ def import_hands(
 
     A hand is written whole or not at all. A hand that breaks the rules is refused, named and counted; it is never
     repaired, and it does not keep the others out. In PostgreSQL it goes into quarantine: see `quarantined_hands`.
-    A hand that the store knows by events of another mapping version is left alone. Memory does not grow with the size
+    A hand that the store knows by events of another mapping version is left alone and counted: events are facts, and
+    the summary says how many hands still lack what this version tells. Memory does not grow with the size
     of the files.
 
     Args:

@@ -25,8 +25,9 @@ HAND_SHOWN = "game.hand_shown"
 HAND_MUCKED = "game.hand_mucked"
 HAND_COMPLETED = "game.hand_completed"
 
-# Written into every hand. A change in what the events of a hand say needs a new number.
-MAPPING_VERSION = 2
+# Written into every hand. A change in what the events of a hand say needs a new number. So far: 2 names the last
+# street and told all games; 3 tells the rake, takes it off the payoffs, and knows the winners that a record names.
+MAPPING_VERSION = 3
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/uoftcprg/phh-dataset")
 CURRENCY_SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
@@ -175,6 +176,7 @@ def _completed(played: Replay) -> dict[str, Any]:
         "uncalled": played.uncalled,
         "street": played.street,
         "showdown": played.showdown,
+        "rake": played.rake,
         "winners": None if played.winners is None else [seat + 1 for seat in played.winners],
         "payoffs": None if played.payoffs is None else list(played.payoffs),
     }

@@ -6,6 +6,7 @@ hands) is not used: the chips are counted here, from pokerkit's list of what hap
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,8 +15,9 @@ from typing import Any
 from poker.games import Game
 from poker.ledger import Decision, Fact, Ledger
 from poker.phh import HandRefused
+from poker.rake import needs_cents, recorded_shares
 from poker.settlement import Pot, Showdown, divide, make_pots, pot_winners, uncalled_bet
-from poker.stakes import check_fields, chip_unit, in_units
+from poker.stakes import FINEST_UNIT, check_fields, chip_unit, in_units
 from poker.strict import play
 
 
@@ -35,7 +37,9 @@ class Replay:
         street: the last street that was dealt.
         showdown: whether two or more players had not folded.
         winners: the seats (from 0) that collected from a pot, None where the record does not tell.
-        payoffs: what each seat won or lost, no rake taken off; None where the record does not tell.
+        rake: what the house kept of the pot, None where the record does not tell.
+        payoffs: what each seat won or lost: together the rake less than nothing, or nothing where the rake is unknown.
+            None where the record does not tell.
     """
 
     chip_unit: int
@@ -48,6 +52,7 @@ class Replay:
     uncalled: int
     street: str
     showdown: bool
+    rake: int | None
     winners: tuple[int, ...] | None
     payoffs: tuple[int, ...] | None
 
@@ -71,7 +76,7 @@ def replay(raw: dict[str, Any]) -> Replay:
             hand that stops early.
     """
     game = check_fields(raw)
-    unit = chip_unit(raw, game)
+    unit = FINEST_UNIT if needs_cents(raw) else chip_unit(raw, game)
     ledger = Ledger(len(raw["starting_stacks"]), game.streets)
     ledger.enter(play(raw, game, unit))
     return _count(raw, game, unit, ledger)
@@ -88,15 +93,16 @@ def _count(raw: dict[str, Any], game: Game, unit: int, ledger: Ledger) -> Replay
     live = [seat for seat in range(len(bets)) if seat not in ledger.folded]
     # A short stack may post less than it owes, so the rule goes by what the record asks for.
     shared_ante = in_units(sorted(raw["antes"])[-2], unit) if raw.get("ante_trimming_status") else 0
-    collected = _collect(make_pots(bets, ledger.antes, live, shared_ante), ledger.showdown, game)
+    put_in = [bet + ante for bet, ante in zip(bets, ledger.antes, strict=True)]
+    pots = make_pots(bets, ledger.antes, live, shared_ante)
+    collected = _collect(pots, ledger.showdown, game)
+    rake, told = _told(recorded_shares(raw, unit, put_in, live), pots, collected)
+    collected = told or collected
     winners, payoffs = None, None
     if collected is not None:
         # Where everybody folds before a chip was matched, there is a winner but no pot.
         winners = tuple(sorted(collected.winners)) if len(live) > 1 else tuple(live)
-        payoffs = tuple(
-            collected.chips.get(seat, 0) - bet - ante
-            for seat, (bet, ante) in enumerate(zip(bets, ledger.antes, strict=True))
-        )
+        payoffs = tuple(collected.chips.get(seat, 0) - chips for seat, chips in enumerate(put_in))
     return Replay(
         chip_unit=unit,
         stacks=tuple(None if stack == Decimal("inf") else in_units(stack, unit) for stack in raw["starting_stacks"]),
@@ -104,10 +110,11 @@ def _count(raw: dict[str, Any], game: Game, unit: int, ledger: Ledger) -> Replay
         blinds=tuple(ledger.blinds),
         big_blind=in_units(_big_blind(raw, game), unit),
         facts=ledger.facts,
-        pot=sum(bets) + sum(ledger.antes),
+        pot=sum(put_in),
         uncalled=sum(uncalled.amount for uncalled in returned),
         street=game.streets[ledger.last_street],
         showdown=len(live) > 1,
+        rake=rake,
         winners=winners,
         payoffs=payoffs,
     )
@@ -137,3 +144,27 @@ def _collect(pots: Sequence[Pot], showdown: Showdown, game: Game) -> _Collected 
             if not pot.returned and amount:
                 collected.winners.add(seat)
     return collected
+
+
+def _told(
+    shares: Sequence[int | Decimal] | None, pots: Sequence[Pot], by_cards: _Collected | None
+) -> tuple[int | None, _Collected | None]:
+    """The rake, and what each seat took, both by the record; None for what it does not tell.
+
+    Where the record names others than the cards do, one of them is wrong, and the rake unknown.
+    """
+    if shares is None:
+        return None, None
+    taken = {seat: share for seat, share in enumerate(shares) if share}
+    if by_cards is not None and taken.keys() != {seat for seat, chips in by_cards.chips.items() if chips}:
+        return None, None
+    rake = int(sum(pot.amount for pot in pots) - sum(taken.values()))
+    if any(share % 1 for share in taken.values()):
+        return rake, None  # halves of a chip: see `needs_cents`
+    back = Counter[int]()
+    for pot in pots:
+        if pot.returned:
+            back[pot.seats[0]] += pot.amount
+    chips = {seat: int(share) for seat, share in taken.items()}
+    winners = {seat for seat, share in chips.items() if share > back[seat]} if by_cards is None else by_cards.winners
+    return rake, _Collected(chips, winners)

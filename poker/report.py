@@ -197,6 +197,9 @@ def _warnings(
         "{} of which the record does not tell who won. They count as pots, and not as results.": (
             pots["winners"].isna().sum()
         ),
+        "{} of which the record does not tell the rake: what is won and lost in them is before rake.": (
+            pots["rake"].isna().sum()
+        ),
         "{} refused by the import, because they break the rules or lack something. They are in no figure.": (
             len(quarantined)
         ),
@@ -249,7 +252,11 @@ def _pots(statistics: pd.DataFrame) -> Table:
         "pot_p99": "99%",
         "pot_largest": "largest",
         "pot_median_bb": "median (big blinds)",
+        "rake": "rake",
+        "raked_hands": "hands with known rake",
     }
+    if not statistics["raked_hands"].any():
+        del headings["rake"], headings["raked_hands"]
     table = statistics.assign(variant=_games(statistics["variant"]), chips=_chips(statistics))
     return _table("Pots in chips, before rake and without the uncalled bet", table, headings)
 
@@ -272,7 +279,9 @@ def _players(players: pd.DataFrame) -> Table:
         biggest_pot=players["biggest_pot"] / players["chip_unit"],
     )
     table = table.sort_values("hands", ascending=False, kind="stable")
-    return _table("Players, those with the most hands first; amounts in chips, before rake", table, headings)
+    return _table(
+        "Players, those with the most hands first; amounts in chips, less the rake where it is known", table, headings
+    )
 
 
 def _chips(frame: pd.DataFrame) -> pd.Series:

@@ -46,7 +46,7 @@ def check_fields(raw: dict[str, Any]) -> Game:
         if name in game.fields:
             _check_list(name, raw)
     for name in BETS:
-        if name in game.fields and not (_is_number(raw[name]) and raw[name] > 0):
+        if name in game.fields and not (is_number(raw[name]) and raw[name] > 0):
             raise HandRefused(f"{name} is not a number above 0: write the size of that bet")
     _check_other_forced_bets(game, raw)
     players = len(raw["starting_stacks"])
@@ -62,7 +62,7 @@ def check_fields(raw: dict[str, Any]) -> Game:
 
 
 def _check_list(name: str, raw: dict[str, Any]) -> None:
-    if not isinstance(raw[name], list) or not all(_is_number(value) for value in raw[name]):
+    if not isinstance(raw[name], list) or not all(is_number(value) for value in raw[name]):
         raise HandRefused(f"{name} is not a list of numbers: write one number for each player")
     if len(raw[name]) != len(raw["starting_stacks"]):
         raise HandRefused(f"{name} has {len(raw[name])} entries: write one for each starting stack")
@@ -70,7 +70,7 @@ def _check_list(name: str, raw: dict[str, Any]) -> None:
 
 def _check_other_forced_bets(game: Game, raw: dict[str, Any]) -> None:
     """Refuse forced bets that the game does not have: pokerkit would leave them out, and the count would be wrong."""
-    if "bring_in" in game.fields and not (_is_number(raw["bring_in"]) and raw["bring_in"] >= 0):
+    if "bring_in" in game.fields and not (is_number(raw["bring_in"]) and raw["bring_in"] >= 0):
         raise HandRefused("bring_in is not a number of 0 or more: write what the player who opens must post")
     for name in ("bring_in", "blinds_or_straddles"):
         value = raw.get(name)
@@ -79,7 +79,7 @@ def _check_other_forced_bets(game: Game, raw: dict[str, Any]) -> None:
             raise HandRefused(f"{name} is {value}: {game.name} has none, so leave it out")
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     if isinstance(value, Decimal):
         return not value.is_nan()
     return isinstance(value, int) and not isinstance(value, bool)
@@ -126,7 +126,7 @@ def read_amount(text: str) -> int | Decimal:
     """
     try:
         amount = parse_value(text)
-        if _is_number(amount):
+        if is_number(amount):
             return amount
     except (ValueError, ArithmeticError):
         pass

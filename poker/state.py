@@ -1,4 +1,5 @@
-"""The state of a hand: what its events fold into. Chips only move: stacks and pot together stay the same throughout.
+"""The state of a hand: what its events fold into. Chips only move: stacks and pot together stay the same
+throughout, but for the rake that the house keeps at the end.
 
 from functools import reduce
 state = reduce(apply, store.get_by_aggregate(hand_id), GameState())
@@ -75,6 +76,7 @@ class Result:
         showdown: whether two or more players had not folded.
         winners: the seats (from 1) that collected from a pot, None where unknown.
         payoffs: what each seat won or lost, None where unknown.
+        rake: what the house kept of the pot, None where unknown; then the payoffs add up to nothing.
     """
 
     pot: int
@@ -82,6 +84,7 @@ class Result:
     showdown: bool
     winners: tuple[int, ...] | None
     payoffs: tuple[int, ...] | None
+    rake: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +97,8 @@ class GameState:
         seats: the players; seat 1 comes first.
         street: the street that was reached, e.g. "preflop", "third" or "second draw"; None before the first event.
         board: the community cards.
-        pot: the chips in the middle, the bets of this street included. When the hand is completed the winners have
-            taken them; where nobody knows who won, they still lie there.
+        pot: the chips in the middle, the bets of this street included. When the hand is completed the winners
+            and the house have taken them; where nobody knows who won, they still lie there.
         result: how the hand ended, None while it is played.
     """
 
@@ -225,10 +228,11 @@ def _hand_mucked(state: GameState, data: dict[str, Any]) -> GameState:
 
 def _hand_completed(state: GameState, data: dict[str, Any]) -> GameState:
     winners, payoffs = data["winners"], data["payoffs"]
-    if data["pot"] + data["uncalled"] != state.pot or (payoffs is not None and sum(payoffs) != 0):
+    rake = data.get("rake")  # hands of mapping versions 1 and 2 do not tell it
+    if data["pot"] + data["uncalled"] != state.pot or (payoffs is not None and sum(payoffs) + (rake or 0) != 0):
         raise ValueError(
             f"{HAND_COMPLETED} lets chips appear or vanish: {state.pot} were put in, the pot is {data['pot']}, "
-            f"uncalled {data['uncalled']}, the payoffs are {payoffs}"
+            f"uncalled {data['uncalled']}, rake {rake}, the payoffs are {payoffs}"
         )
     seats = zip(state.seats, _stacks_at_the_end(state, data), strict=True)
     return replace(
@@ -242,6 +246,7 @@ def _hand_completed(state: GameState, data: dict[str, Any]) -> GameState:
             showdown=data["showdown"],
             winners=None if winners is None else tuple(winners),
             payoffs=None if payoffs is None else tuple(payoffs),
+            rake=rake,
         ),
     )
 

@@ -95,6 +95,7 @@ both.agg(["sum", "mean", "median", "max"]).round(1)
 #
 # Look at the short hand again. The big blind is 10, seat 3 raises to 25, and both others fold. 40 chips lie in the middle,
 # but nobody matched the last 15: they go back. The pot is 25, and `uncalled` is 15.
+# What the house may keep of it, the rake, is still in it.
 #
 # The end of a hand notes both numbers. But who says that *they* are right? You, now: work them out from the bets alone.
 #

@@ -258,14 +258,18 @@ put_in = decisions.groupby("hand_id")["pot"].last()
 end = hands.set_index("hand_id").loc[put_in.index]
 print("pot and uncalled bet are what was put in:", (end["pot"] + end["uncalled"] == put_in).all())
 
-nets = results.groupby("hand_id")["net"].sum(min_count=1)
-print("what one wins the others lose:", (nets.dropna() == 0).all())
+nets = results.groupby("hand_id")["net"].sum(min_count=1).dropna()
+rake = hands.set_index("hand_id")["rake"].fillna(0).loc[nets.index]
+print("what some lose the others win, or the house keeps:", (nets + rake == 0).all())
 
-unknown = hands.loc[hands["winners"].isna(), "hand_id"]
-print("a result is unknown just where the winner is:", set(nets.index[nets.isna()]) == set(unknown))
+known = hands.loc[hands["winners"].notna(), "hand_id"]
+print("a result is known just where the winner is:", set(nets.index) == set(known))
 
 # %% [markdown]
-# The last bet of most hands is one that nobody calls. It goes back, so it is not part of the pot (Day 7).
+# The uncalled bet goes back, so it is not part of the pot (Day 7).
+#
+# The house may keep a share of a pot, the **rake**. Where a record tells it, it is taken off in `net`. Where not, `rake` is missing, and
+# nothing is taken off. `pot` is always before rake.
 
 # %% [markdown]
 # ## How big are the pots?
@@ -496,6 +500,7 @@ check("10.3", hands_needed)
 print("times:", hands["time_source"].value_counts().to_dict())
 print("currencies:", hands["currency"].astype("string").fillna("unknown").value_counts().to_dict())
 print("units in a chip:", hands["chip_unit"].value_counts().to_dict())
+print("rake unknown:", hands["rake"].isna().sum(), "hands")
 print("winner unknown:", hands["winners"].isna().sum(), "hands")
 print("their median pot:", hands.loc[hands["winners"].isna(), "pot_bb"].median(), "big blinds")
 
@@ -504,6 +509,7 @@ print("their median pot:", hands.loc[hands["winners"].isna(), "pot_bb"].median()
 # |---|---|---|
 # | when | the Pluribus hands have no date, so their times are made up: `synthetic` | nothing over time |
 # | what a chip is worth | most records name no currency | big blinds, or each collection alone |
+# | the rake | few records tell what the players were left with | `net` may be too good |
 # | hidden cards | the site did not tell | nothing about whether a fold was right |
 # | who won with them | the same | what is missing is not random: showdowns, so large pots |
 # | all other hands | somebody chose: famous ones, televised ones, one site | a sample of those, not of poker |

@@ -64,5 +64,6 @@ def _print_summary(summary: poker.Summary) -> None:
     if summary.other_mapping:
         out.print(
             f"{summary.other_mapping:,} hands were left alone, because another version of this package has written"
-            " their events: to have them in the new form, import into a schema of its own with --schema NAME"
+            " their events. They stay as they are, without what this version tells beside (since version 3, the rake):"
+            " to have them in the new form, import into a schema of its own with --schema NAME"
         )

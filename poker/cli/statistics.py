@@ -44,12 +44,13 @@ def statistics_command(
 def _cells(rows: pd.DataFrame, by: Grouping) -> list[list[str]]:
     """A row of names, and a row of figures for each group."""
     raked = bool(rows["rake"].notna().any())
-    names = ["mean", "median", "p90", "p99", "largest", *(["rake"] if raked else [])]
-    cells = [["" if by == "all" else by, "hands", *names, "median bb"]]
+    names = ["mean", "median", "p90", "p99", "largest"]
+    cells = [["" if by == "all" else by, "hands", *names, "median bb", *(["rake", "known of"] if raked else [])]]
     for row in rows.itertuples():
         group = "all" if by == "all" else _group(getattr(row, DIMENSIONS[by]), by)
-        chips = [in_chips(row.rake if name == "rake" else getattr(row, f"pot_{name}")) for name in names]
-        cells.append([group, f"{row.hands:,}", *chips, f"{row.pot_median_bb:,.1f}"])
+        chips = [in_chips(getattr(row, f"pot_{name}")) for name in names]
+        rake = [in_chips(row.rake), f"{row.raked_hands:,} hands"] if raked else []
+        cells.append([group, f"{row.hands:,}", *chips, f"{row.pot_median_bb:,.1f}", *rake])
     return cells
 
 

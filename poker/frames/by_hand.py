@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 POTS = """
 SELECT
     hand_id, source, variant, "table", played_at, time_source, players, big_blind, street, showdown, pot, uncalled,
-    chip_unit, currency, winners
+    chip_unit, currency, rake, winners
 FROM completed_hands
 ORDER BY sequence_number
 """
@@ -33,6 +33,7 @@ KINDS = {
     "uncalled": "int64",
     "chip_unit": "int64",
     "currency": "category",
+    "rake": "Int64",
     "winners": LIST,
 }
 
@@ -55,6 +56,7 @@ def pots(store: PostgresEventStore) -> pd.DataFrame:
         - `chip_unit`: units in one chip; `currency`: what a chip is, missing where the record does not say
         - `pot_chips`: the pot in chips; `pot_bb`: the pot in big blinds
         - `winners`: the list of seats that collected from a pot, None where the record does not tell
+        - `rake`: what the house kept of the pot, in units; missing where the record does not tell
 
         Chips of different currencies must not be added. Big blinds may be compared across all hands.
 
@@ -63,7 +65,10 @@ def pots(store: PostgresEventStore) -> pd.DataFrame:
         StoreUnavailableError: the server is away.
     """
     frame = read(store, POTS, KINDS)
-    winners = frame.pop("winners")
+    rake, winners = frame.pop("rake"), frame.pop("winners")
     return frame.assign(
-        pot_chips=frame["pot"] / frame["chip_unit"], pot_bb=frame["pot"] / frame["big_blind"], winners=winners
+        pot_chips=frame["pot"] / frame["chip_unit"],
+        pot_bb=frame["pot"] / frame["big_blind"],
+        winners=winners,
+        rake=rake,
     )

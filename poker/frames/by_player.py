@@ -70,8 +70,9 @@ def players(store: PostgresEventStore) -> pd.DataFrame:
           `chip_unit` (units in one chip)
         - `hands`: completed hands that the player was dealt into; `won`: those in which the player took from a pot, as
           far as the records tell; `settled`: those of which the record tells who won how much
-        - `net`: what the player won in these less what the player lost, before rake, in units; missing where there are
-          none. `biggest_pot`: the biggest pot that the player has taken, or a part of, in units; missing for none
+        - `net`: what the player won in these less what the player lost and, as far as the record tells it, the rake, in
+          units; missing where there are none. `biggest_pot`: the biggest pot that the player has taken, or a part of,
+          in units; missing for none
         - `net_bb`: what the player won in big blinds, hand by hand, which may be compared between stakes
 
     Raises:
@@ -93,7 +94,8 @@ def results(store: PostgresEventStore) -> pd.DataFrame:
         - `hand_id`, `played_at` (UTC), `time_source` ("recorded", "date_only" or "synthetic")
         - `player`, missing where the record names none; `seat`, from 1; `position` ("SB", "BB", "UTG" ... "CO",
           "BTN", ordered; see `poker.positions`), missing in games without blinds; `players`: how many were dealt in
-        - `big_blind` and `net`: what the player won or lost, before rake, missing where the record does not tell;
+        - `big_blind` and `net`: what the player won or lost, less the rake as far as the record tells it, missing where
+          it does not tell who won;
           integers in the hand's unit. `net_bb`: the same in big blinds
         - `won`: whether the player took from a pot, missing where the record does not tell
         - `collection` (the top folder of the source file, or ""), `currency` (missing where unknown), `chip_unit`

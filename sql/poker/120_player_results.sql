@@ -10,7 +10,7 @@ SELECT
     hand.players,
     hand.blinds,
     hand.big_blind,
-    hand.payoffs[place]        AS net,     -- NULL where the record does not tell, as below
+    hand.payoffs[place]        AS net,     -- less the rake where it is known; NULL where nobody knows, as below
     place = ANY (hand.winners) AS won,     -- took from a pot
     hand.pot,
     hand.collection,
@@ -57,7 +57,7 @@ SELECT
     sum(hands)::bigint                AS hands,
     sum(won)::bigint                  AS won,      -- as far as the records tell
     sum(settled)::bigint              AS settled,  -- hands of which the record tells who won how much
-    sum(net)::bigint                  AS net,      -- in these, before rake; NULL for none
+    sum(net)::bigint                  AS net,      -- in these, less the rake where it is known; NULL for none
     max(biggest_pot)                  AS biggest_pot,
     sum(net / nullif(big_blind, 0))   AS net_bb
 FROM stake

@@ -43,7 +43,7 @@ def test_the_payloads_to_the_letter() -> None:
         "table": "red",
         "currency": "USD",
         "time_source": "synthetic",
-        "mapping_version": 2,
+        "mapping_version": 3,
     }
     assert dealt.event_data == {
         "street": "preflop",
@@ -56,6 +56,7 @@ def test_the_payloads_to_the_letter() -> None:
         "uncalled": 4,
         "street": "preflop",
         "showdown": False,
+        "rake": None,
         "winners": [2],
         "payoffs": [-3, 3],
     }
@@ -157,7 +158,10 @@ def test_the_names_of_players_stand_on_what_they_do() -> None:
 
 
 # Whoever changes what the events say has to raise MAPPING_VERSION, and to write the new digest beside the new number.
-DIGESTS = {2: "fb2021cb3a2fc456e87fd474093d30901946879309ddb3e9c4006482af6acb2c"}
+DIGESTS = {
+    2: "fb2021cb3a2fc456e87fd474093d30901946879309ddb3e9c4006482af6acb2c",
+    3: "ea44f898c9e486dbef3e67d2421ad4d456273c0c95e7476026e2a5361057f8b7",
+}
 
 
 def test_other_events_need_another_mapping_version() -> None:

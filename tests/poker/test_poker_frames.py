@@ -85,6 +85,7 @@ POTS = {
     "pot_chips": "float64",
     "pot_bb": "float64",
     "winners": "object",
+    "rake": "Int64",
 }
 KIND_OF_CHIPS = {"collection": "category", "currency": "category", "chip_unit": "int64"}
 PLAYERS = {

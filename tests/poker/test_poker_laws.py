@@ -185,6 +185,7 @@ def test_a_changed_hand_is_refused_or_told_as_it_was_written(check: Callable[...
             if words[:2] == ["d", "dh"]
             for at in range(0, len(words[3]), 2)
         )
+        assert events[-1].event_data["rake"] is None
         payoffs = events[-1].event_data["payoffs"]
         assert payoffs is None or sum(payoffs) == 0
 
@@ -196,7 +197,17 @@ ODD_DECIMALS = ["0.005", "NaN", "sNaN", "Infinity", "1e400", "9e999999999", "1e-
 ODD_NUMBERS = [-1, 0, 1, 10**15 + 1, 10**400, *map(Decimal, ODD_DECIMALS)]
 ODD_VALUES = [None, True, "", "x", "\0", "ET", {}, {"a": {"b": [1]}}, date(2020, 1, 1), *ODD_LISTS, *ODD_NUMBERS]
 WHERE_AND_WHEN = ["year", "month", "day", "time", "time_zone", "time_zone_abbreviation", "city", "venue", "event"]
-OTHERS = ["players", "table", "hand", "currency", "currency_symbol", "bring_in", "blinds_or_straddles"]
+OTHERS = [
+    "winnings",
+    "finishing_stacks",
+    "players",
+    "table",
+    "hand",
+    "currency",
+    "currency_symbol",
+    "bring_in",
+    "blinds_or_straddles",
+]
 
 
 def test_a_field_with_an_odd_value_never_trips_the_reader(check: Callable[..., None]) -> None:

@@ -553,8 +553,8 @@ def test_the_commands(store: PostgresEventStore, schema: str) -> None:
     assert run("roll-up").stdout == "0 hands rolled up\n"
     assert lines(run("statistics", "--by", "street")) == [
         ["EUR"],
-        ["street", "hands", "mean", "median", "p90", "p99", "largest", "rake", "median", "bb"],
-        ["river", "1", "62", "62", "62", "62", "62", "3", "31.0"],
+        ["street", "hands", "mean", "median", "p90", "p99", "largest", "median", "bb", "rake", "known", "of"],
+        ["river", "1", "62", "62", "62", "62", "62", "31.0", "3", "1", "hands"],
         ["chips"],
         ["street", "hands", "mean", "median", "p90", "p99", "largest", "median", "bb"],
         ["river", "1", "62", "62", "62", "62", "62", "31.0"],
@@ -668,8 +668,9 @@ def test_real_hands_to_the_chip(
     showdowns = figures.loc["showdown", "pluribus"].set_index("showdown")["hands"].to_dict()
     assert showdowns == Counter(showdown for _, _, showdown in pluribus.values())
     assert tuple(figures.loc["all", "wsop"].squeeze()[["hands", "pot_sum"]]) == (83, 173_035_000)
-    # Nobody takes a rake there, and nobody says so: it is unknown.
-    assert figures["rake"].isna().all()
+    # No chip is missing at the end of any hand: nobody takes a rake there, and the record says so.
+    assert (figures["raked_hands"] == figures["hands"]).all()
+    assert (figures["rake"] == 0).all()
     for name in GROUPINGS:
         assert pot_statistics(store, name)["hands"].sum() == len(truth)
 

@@ -170,13 +170,16 @@ def test_cents_are_counted_in_hundredths() -> None:
     ("fields", "unit"),
     [
         ({"finishing_stacks": [99.5, 100.5]}, 1),
-        ({"winnings": [0.25, 0]}, 1),
+        ({"finishing_stacks": [100.25, 98.5]}, 100),
+        ({"winnings": [0, 0.25]}, 100),
+        ({"winnings": [0, "inf"]}, 1),
+        ({"winnings": "[0, 0.001]"}, 1),
         ({"min_bet": "2.00"}, 1),
         ({"min_bet": "2.5"}, 100),
         ({"antes": [0, 0.5]}, 100),
     ],
 )
-def test_only_amounts_that_were_put_in_decide_about_the_unit(fields: dict[str, Any], unit: int) -> None:
+def test_the_unit_is_as_fine_as_what_was_put_in_and_what_the_house_kept(fields: dict[str, Any], unit: int) -> None:
     assert replay(parsed([100, 100], "p2 f", **fields)).chip_unit == unit
 
 
