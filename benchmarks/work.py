@@ -75,6 +75,10 @@ class Contender:
         """
         raise NotImplementedError
 
+    def load(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        """Make ready to store new streams as an import does, without an answer for each event."""
+        return self.batch(streams, count)
+
     def read(self, stream: UUID) -> list[Any]:
         """All events of a stream in their order, each with its payload decoded."""
         raise NotImplementedError

@@ -7,28 +7,34 @@ from importlib import import_module
 from benchmarks.work import Contender
 
 OURS = "eventstore"
+OURS_MADE = "eventstore, events made before"
 BARE = "bare driver, same objects"
 BARE_READY = "bare driver, ready values"
 BARE_FASTER_JSON = "bare driver, JSON by msgspec"
 BARE_COPY = "bare COPY, same objects"
 BARE_BINARY_COPY = "bare binary COPY, same objects"
 LIBRARY = "eventsourcing"
+LIBRARY_MADE = "eventsourcing, events made before"
 LIBRARY_READY = "eventsourcing, ready bytes"
 FUNCTION = "eventsourcing, its function"
+FUNCTION_MADE = "eventsourcing, its function, events made before"
 FUNCTION_READY = "eventsourcing, its function, ready bytes"
 MESSAGE_DB = "message-db"
 EVENTSOURCE_PY = "eventsource-py"
 
 _PLACES = {
     OURS: ("ours", "Ours"),
+    OURS_MADE: ("ours", "OursMade"),
     BARE: ("driver", "SameObjects"),
     BARE_READY: ("driver", "ReadyValues"),
     BARE_FASTER_JSON: ("driver", "FasterJson"),
     BARE_COPY: ("driver", "Copy"),
     BARE_BINARY_COPY: ("driver", "BinaryCopy"),
     LIBRARY: ("eventsourcing_library", "Default"),
+    LIBRARY_MADE: ("eventsourcing_library", "Made"),
     LIBRARY_READY: ("eventsourcing_library", "DefaultReady"),
     FUNCTION: ("eventsourcing_library", "Function"),
+    FUNCTION_MADE: ("eventsourcing_library", "FunctionMade"),
     FUNCTION_READY: ("eventsourcing_library", "FunctionReady"),
     MESSAGE_DB: ("message_db", "MessageDb"),
     EVENTSOURCE_PY: ("eventsource_library", "EventsourcePy"),

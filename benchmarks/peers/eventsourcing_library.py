@@ -99,6 +99,16 @@ class Default(Contender):
         self.application.close()
 
 
+class Made(Default):
+    """From domain events that were made before; its mapper is still part of the work."""
+
+    database = "eventsourcing_made"
+
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        events = [domain_event(*place) for place in places(streams, count)]
+        return lambda: self.application.events.put(events)
+
+
 class DefaultReady(Default):
     database = "eventsourcing_default_ready"
 
@@ -122,6 +132,11 @@ class DefaultReady(Default):
 
 class Function(Default):
     database = "eventsourcing_function"
+    settings: ClassVar = {"POSTGRES_ENABLE_DB_FUNCTIONS": "y"}
+
+
+class FunctionMade(Made):
+    database = "eventsourcing_function_made"
     settings: ClassVar = {"POSTGRES_ENABLE_DB_FUNCTIONS": "y"}
 
 

@@ -31,6 +31,9 @@ class Ours(Contender):
     def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
         return lambda: self.store.append_many([domain_event(*place) for place in places(streams, count)])
 
+    def load(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        return lambda: self.store.load([domain_event(*place) for place in places(streams, count)])
+
     def read(self, stream: UUID) -> list[DomainEvent]:
         return self.store.get_by_aggregate(str(stream))
 
@@ -47,3 +50,11 @@ class Ours(Contender):
 
     def close(self) -> None:
         self.store.close()
+
+
+class OursMade(Ours):
+    """From events that were made before."""
+
+    def batch(self, streams: Sequence[UUID], count: int) -> Callable[[], object]:
+        events = [domain_event(*place) for place in places(streams, count)]
+        return lambda: self.store.append_many(events)
