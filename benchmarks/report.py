@@ -21,7 +21,8 @@ the median over pairs of calls of the same round; "between" is where the medians
 is rounded to the better side.
 
 All contenders begin with the same payload, a dict of six values, and end with what they give back: for reads that is
-objects, or tuples, with decoded JSON. Those that are called ready are handed what they need before the clock starts.
+objects, or tuples, with decoded JSON. Those that say "ready" or "made before" are handed that before the clock
+starts.
 Durability is the same for all: each call is committed and flushed.
 """
 

@@ -1,8 +1,8 @@
 """The figures P1 to P9: what is measured, on which server, and against whom.
 
 Each figure has a fresh server of its own with fsync on, on which all its contenders take turns. What is timed begins
-with a payload, a dict, and ends with what the contender gives back; a contender that is called ready is handed what it
-needs before the clock starts.
+with a payload, a dict, and ends with what the contender gives back; a contender that is called ready, or whose
+events were made before, is handed that before the clock starts.
 """
 
 from __future__ import annotations
