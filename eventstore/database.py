@@ -185,7 +185,9 @@ def _folder() -> Path:
     return package / "sql" if (package / "sql").is_dir() else package.parent / "sql"
 
 
-def install(connection: psycopg.Connection, schema: str, folder: str = "") -> list[str]:
+def install(
+    connection: psycopg.Connection, schema: str, folder: str = "", *, remedy: str = "connect once"
+) -> list[str]:
     """Make the tables, functions and triggers of the store, or bring them up to date.
 
     Safe to call at every start and by many processes at once. Where there is nothing to do, this reads one small
@@ -195,6 +197,7 @@ def install(connection: psycopg.Connection, schema: str, folder: str = "") -> li
         connection: an idle autocommit connection made by `open_connection` for this schema.
         schema: the schema to install into; it is made if it does not exist.
         folder: a folder in `sql/` to install on top of the store, e.g. `"poker"`; without one, the store itself.
+        remedy: what the owner of the database has to do where this role may not, in words for the error.
 
     Returns:
         The names of the files that were applied.
@@ -226,7 +229,8 @@ def install(connection: psycopg.Connection, schema: str, folder: str = "") -> li
         state = "of another version" if any(file.name in applied for file in files) else "not installed"
         raise SchemaError(
             f"{what} is {state} in schema {schema!r} and this role may not change that"
-            f" ({error.diag.message_primary}): connect once as the owner of the database, or grant USAGE on the schema"
+            f" ({error.diag.message_primary}): {remedy} as the owner of the database, and grant this role"
+            " USAGE on the schema"
         ) from None
     return [file.name for file in outdated]
 

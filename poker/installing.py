@@ -6,6 +6,9 @@ from eventstore import PostgresEventStore
 from eventstore.database import in_our_words
 from eventstore.database import install as install_files
 
+# To connect is not enough: that makes the store alone.
+REMEDY = "run poker.install(store) or `python -m poker roll-up` once"
+
 
 def install(store: PostgresEventStore) -> list[str]:
     """Make what the files in `sql/poker` describe, or bring it up to date. Where there is nothing to do, only look.
@@ -21,4 +24,4 @@ def install(store: PostgresEventStore) -> list[str]:
         StoreUnavailableError: the server is away.
     """
     with store.connection() as connection, in_our_words(connection):
-        return install_files(connection, store.schema, "poker")
+        return install_files(connection, store.schema, "poker", remedy=REMEDY)

@@ -348,8 +348,8 @@ print(plot.data.to_string(index=False))
 plot
 
 # %% [markdown]
-# A bar for each street of the season. Half of the pots that end before the flop have at most 2.5 big blinds; of those that reach the
-# river, 55. The bars overlap.
+# A box for each street of the season. Half of the pots that end before the flop have at most 2.5 big blinds; of those that reach the
+# river, 55. The boxes overlap.
 
 # %%
 holdem = hands[hands["variant"] == "NT"]
@@ -448,7 +448,10 @@ print("more than one in ten:", told_apart.mean() > 0.1)
 
 # %% tags=["figure", "nbval-ignore-output"]
 # Your hands: what the players won, per 100 hands
-print(f"{told_apart.sum()} of {len(luck)} players are told apart")
+if luck.empty:
+    print("nobody has played 100 hands, so there is nobody to tell apart")
+else:
+    print(f"{told_apart.sum()} of {len(luck)} players are told apart")
 for player in luck[told_apart].itertuples():
     print(f"  {player.player}: {player.per_100:+.0f}, give or take {player.give_or_take:.0f}")
 plot = poker.plots.results_over_hands(results)
@@ -501,8 +504,9 @@ print("times:", hands["time_source"].value_counts().to_dict())
 print("currencies:", hands["currency"].astype("string").fillna("unknown").value_counts().to_dict())
 print("units in a chip:", hands["chip_unit"].value_counts().to_dict())
 print("rake unknown:", hands["rake"].isna().sum(), "hands")
-print("winner unknown:", hands["winners"].isna().sum(), "hands")
-print("their median pot:", hands.loc[hands["winners"].isna(), "pot_bb"].median(), "big blinds")
+hidden = hands.loc[hands["winners"].isna(), "pot_bb"]
+print("winner unknown:", len(hidden), "hands")
+print("their median pot:", f"{hidden.median():.1f} big blinds" if len(hidden) else "there are none")
 
 # %% [markdown]
 # | unknown | why | so |

@@ -89,7 +89,7 @@ def results_over_hands(results: pd.DataFrame, axes: Axes | None = None, size: Si
     freedom = (data["hands"] - 1).sum()
     spread = np.sqrt(((data["hands"] - 1) * data["spread"] ** 2).sum() / freedom) if freedom else 0.0
 
-    title, text = _results_in_words(data)
+    title, text = _results_in_words(data, len(summary))
     if len(summary) > len(data):
         text += f" Shown are the {len(data)} of {len(summary):,} players with the most hands."
     if left_out := int(results["net_bb"].isna().sum()):
@@ -116,9 +116,12 @@ def results_over_hands(results: pd.DataFrame, axes: Axes | None = None, size: Si
     return Plot(axes, data.drop(columns="spread"), text)
 
 
-def _results_in_words(data: pd.DataFrame) -> tuple[str, str]:
+def _results_in_words(data: pd.DataFrame, players: int) -> tuple[str, str]:
     best, worst = data.iloc[0], data.iloc[-1]
-    title = f"{label(best['player'])} won most, {signed(best['net_bb'])} big blinds"
+    # Somebody with fewer hands, who is not shown, may have won or lost more.
+    some = len(data) < players
+    title = f"Of the {len(data)} with the most hands, " if some else ""
+    title += f"{label(best['player'])} won most, {signed(best['net_bb'])} big blinds"
     judged = data[data["hands"] >= ENOUGH]
     sure = int(((judged["low"] > 0) | (judged["high"] < 0)).sum())
     if len(judged):
@@ -127,7 +130,8 @@ def _results_in_words(data: pd.DataFrame) -> tuple[str, str]:
         )
     text = f"{title}. {label(best['player'])} played {counted(best['hands'], 'hand')}: {_rate(best)}."
     if len(data) > 1:
-        text += f" {label(worst['player'])} did worst, {signed(worst['net_bb'])} big blinds"
+        text += " Of these, " if some else " "
+        text += f"{label(worst['player'])} did worst, {signed(worst['net_bb'])} big blinds"
         text += f" in {counted(worst['hands'], 'hand')}: {_rate(worst)}."
     return title, text
 

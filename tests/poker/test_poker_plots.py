@@ -201,6 +201,16 @@ def test_luck_is_told_from_winning() -> None:
     assert "luck hardly explains 1 of 2 results" in plots.results_over_hands(results({"A": even, "B": winning})).text
 
 
+def test_who_is_not_shown_may_have_won_more() -> None:
+    """Shown are those with the most hands; the best and the worst of all may be somebody else."""
+    shown = {f"often {n}": [float(n)] * 2 for n in range(1, 9)}
+    text = plots.results_over_hands(results(shown | {"once, much": [100.0], "once, little": [-100.0]})).text
+    assert text.startswith("Of the 8 with the most hands, often 8 won most, +16 big blinds.")
+    assert "Of these, often 1 did worst, +2 big blinds in 2 hands" in text
+    assert text.endswith("Shown are the 8 of 10 players with the most hands.")
+    assert plots.results_over_hands(results(shown)).text.startswith("often 8 won most, +16 big blinds.")
+
+
 def test_the_heat_map_has_the_shares_of_each_position() -> None:
     counts = {("BTN", "preflop", "raise"): 30, ("BTN", "preflop", "fold"): 70, ("BB", "preflop", "fold"): 25}
     counts |= {("BB", "preflop", "check"): 75, (None, "third", "bring_in"): 4, ("UTG", "preflop", "raise"): 1}

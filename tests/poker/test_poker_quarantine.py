@@ -14,11 +14,13 @@ import pytest
 from importers import hands_in
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from typer.testing import CliRunner
 from written_hands import phh
 
 from eventstore import PostgresEventStore, SchemaError, connect
 from eventstore.database import check_schema, open_connection
 from poker import QuarantinedHand, import_hands, install, quarantine, quarantined_hands
+from poker.cli import app
 from poker.mapping import MAPPING_VERSION
 from poker.phh import MAX_HAND_BYTES, cut_hands
 
@@ -141,9 +143,11 @@ def test_a_role_that_may_not_create_is_told_who_has_to(
     (tmp_path / "s.phhs").write_text(f"[1]\n{GOOD}\n[2]\n{BROKEN}", encoding="utf-8")
     name, url = guest
     with connect(url, schema=schema) as guests:
-        with pytest.raises(SchemaError, match=r"sql/poker .* not installed .* connect once as the owner"):
+        remedy = r"sql/poker .* not installed .* `python -m poker roll-up` once as the owner"
+        with pytest.raises(SchemaError, match=remedy):
             import_hands(guests, tmp_path)
-        install(store)
+        # The owner has connected, so that is not enough. The command that the error names is.
+        assert CliRunner().invoke(app, ["roll-up", "--schema", schema]).exit_code == 0
         # It may see the table now, but not write to it. Then no event is written either.
         with open_connection(os.environ["EVENTSTORE_URL"], schema) as owner:
             owner.execute(sql.SQL("GRANT SELECT, DELETE ON poker_quarantine TO {}").format(sql.Identifier(name)))

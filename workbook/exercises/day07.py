@@ -77,6 +77,12 @@ def a_bet_that_was_called(uncalled: Bets) -> None:
     expect_uncalled(uncalled, {"a": 0}, "a raise to 30 that two seats called", a=called)
 
 
+@case(hint=2)
+def a_bet_that_one_of_two_seats_called(uncalled: Bets) -> None:
+    called = (*BLINDS, ("preflop", 3, 30), ("preflop", 1, 25), ("preflop", 2, 0))
+    expect_uncalled(uncalled, {"a": 0}, "a raise to 30 that one seat called, while the big blind folded", a=called)
+
+
 @case(hint=3)
 def several_hands_at_once(uncalled: Bets) -> None:
     raised = (*BLINDS, ("preflop", 3, 30), ("preflop", 1, 0), ("preflop", 2, 0))
@@ -434,6 +440,7 @@ EXERCISES = (
             a_seat_that_puts_in_more_than_once,
             the_blinds_are_bets,
             a_bet_that_was_called,
+            a_bet_that_one_of_two_seats_called,
             several_hands_at_once,
             hands_that_are_mixed,
         ),
@@ -444,12 +451,13 @@ EXERCISES = (
                 change=('["chips"].sum()', '["chips"].max()'),
             ),
             WrongAnswer(
-                mistake="All seats with the highest sum are taken away, so of two equal ones a part seems uncalled.",
+                mistake="Two equal sums are taken for one, so what lies below them seems to be the second highest.",
                 hint=2,
-                change=(
-                    'sums.drop(sums.groupby("hand_id").idxmax())',
-                    'sums[sums < highest.reindex(sums.index, level="hand_id")]',
-                ),
+                code="""
+def uncalled(bets):
+    sums = bets.groupby(["hand_id", "seat"])["chips"].sum()
+    return sums.groupby("hand_id").agg(lambda hand: hand.max() - hand.drop_duplicates().nlargest(2).iloc[-1])
+""",
             ),
             WrongAnswer(
                 mistake="Summed over all hands at once, not hand by hand.",
