@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -31,7 +31,9 @@ from eventstore import (
     Repository,
     VersionConflictError,
 )
+from eventstore.appending import APPEND_ONE, Appending, values_of
 from eventstore.embedded import Cluster
+from eventstore.reading import rows
 
 Ways = dict[str, Callable[[], object]]
 
@@ -105,6 +107,44 @@ def version_check(url: str) -> None:
         }
         take_turns(ways, 50)
         show("version check: one event a call", ways, 3_000)
+
+
+def layers_of_append(url: str) -> None:
+    """What each step from a bare INSERT to `store.append` adds, each on a connection of its own."""
+    every_column = """
+        INSERT INTO domain_events (
+            id, event_type, aggregate_id, version, event_data, schema_version, event_timestamp,
+            causation_id, correlation_id, user_id
+        )
+        VALUES (%b, %b, %b, %b, %b::text::jsonb, %b, %b, %b, %b, %b)
+        RETURNING sequence_number, recorded_at
+    """
+    checked = APPEND_ONE.replace("{schema}.", "")
+    versions = {name: count(1) for name in ("bare", "answered", "checked", "appended", "stored")}
+
+    def new(name: str) -> DomainEvent:
+        return event(name, next(versions[name]))
+
+    with ExitStack() as stack:
+        store = stack.enter_context(eventstore.connect(url))
+        bare, answering, checking, appending = (stack.enter_context(store.connection()) for _ in range(4))
+        layer = Appending(store.schema)
+
+        def check_too() -> None:
+            sent = new("checked")
+            rows(checking, checked, [*values_of(sent), sent.aggregate_id, sent.version])
+
+        ways: Ways = {
+            "INSERT of six columns": lambda: bare.execute(INSERT, row(new("bare")), prepare=True, binary=True),
+            "... of all columns, with the answer": lambda: answering.execute(
+                every_column, values_of(new("answered")), prepare=True, binary=True
+            ).fetchone(),
+            "... with the version check": check_too,
+            "... with the stored event for the caller": lambda: layer.append(appending, [new("appended")]),
+            "store.append: on a connection of the store's": lambda: store.append(new("stored")),
+        }
+        take_turns(ways, 100)
+        show("append: one event a call", ways, 3_000)
 
 
 def idempotency(url: str) -> None:
@@ -258,6 +298,7 @@ def statistics_view(url: str) -> None:
 
 
 PAGES = {
+    "append": layers_of_append,
     "version-check": version_check,
     "idempotency": idempotency,
     "batches": batches,
