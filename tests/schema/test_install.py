@@ -227,7 +227,7 @@ def test_impossible_schema_names_are_refused(name: Any) -> None:
 def test_a_role_without_any_right_on_the_schema_is_told_so(
     store: eventstore.PostgresEventStore, schema: str, guest: Guest
 ) -> None:
-    with pytest.raises(eventstore.SchemaError, match="grant USAGE"):
+    with pytest.raises(eventstore.SchemaError, match="grant this role USAGE"):
         eventstore.connect(guest.url, schema=schema)
 
 
