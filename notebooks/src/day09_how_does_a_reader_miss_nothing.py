@@ -562,16 +562,18 @@ check("9.3", Subscription)
 # ## A hint, not the news
 #
 # `run` asks again and again. PostgreSQL can also call: `LISTEN` subscribes to a channel, `NOTIFY` sends to it, when its transaction commits.
+# The whole database hears a channel, so yours is named after your schema.
 #
 # **Predict:** a first notification is sent before anybody listens, then a transaction sends two. How many arrive?
 
 # %%
+channel = day.schema
 listener = day.connection()
-table_a.execute("NOTIFY log_has_grown")
-listener.execute("LISTEN log_has_grown")
+table_a.execute(f"NOTIFY {channel}")
+listener.execute(f"LISTEN {channel}")
 with table_a.transaction():
-    table_a.execute("NOTIFY log_has_grown")
-    table_a.execute("NOTIFY log_has_grown")
+    table_a.execute(f"NOTIFY {channel}")
+    table_a.execute(f"NOTIFY {channel}")
 print("arrived:", len(list(listener.notifies(timeout=3))))
 
 # %% [markdown]
@@ -665,8 +667,7 @@ axes.set_ylabel("player")
 plt.show()
 
 # %% [markdown]
-# One bar for each of 13 players, the best on top: rock 5 has won 735 chips. At the bottom, maniac 2, who sat at both tables, has lost
-# 507, and rock 4 has lost 600.
+# One bar for each of 13 players: rock 5 has won 735 chips, rock 4 has lost 600.
 #
 # Board and recount agree, to the chip. And should the handler ever prove wrong: mend it, empty the table, and begin at the start. A
 # projection is a cache, like a snapshot.
