@@ -21,6 +21,7 @@ from eventstore.loading import Loading
 from eventstore.reading import PAYLOAD, events_from, rows
 from eventstore.store import (
     above_the_head,
+    check_event,
     check_filter,
     check_snapshot,
     check_versions,
@@ -116,7 +117,7 @@ class PostgresEventStore:
             event: the event to write.
             connection: join the transaction that is open on this connection; see `append_many`.
         """
-        return self.append_many([event], connection=connection)[0]
+        return self._append([check_event(event)], connection)[0]
 
     def append_many(
         self, events: Iterable[DomainEvent], *, connection: psycopg.Connection | None = None
@@ -138,16 +139,7 @@ class PostgresEventStore:
             InvalidEventError: the connection is idle in autocommit mode, in a failed transaction, above READ
                 COMMITTED, in pipeline mode, not in UTF-8, or none at all.
         """
-        batch = take_batch(events)
-        if connection is None:
-            stored = self._connections.run(lambda own: self._appending.append(own, batch)) if batch else []
-            if self._bus is not None:
-                self._bus.publish(*stored)
-            return stored
-        refuse_unfit_to_join(connection)
-        with in_our_words(connection):
-            open_read_committed(connection)
-            return self._appending.append(connection, batch, joined=True) if batch else []
+        return self._append(take_batch(events), connection)
 
     def load(self, events: Iterable[DomainEvent], *, connection: psycopg.Connection | None = None) -> None:
         """Append many events, all or nothing, as `append_many` does and with the same errors, without an answer.
@@ -271,6 +263,17 @@ class PostgresEventStore:
 
     def __reduce__(self) -> tuple[type[Self], tuple[Connections, None, tuple[Projection, ...]]]:
         return type(self), (self._connections, None, self._inline)
+
+    def _append(self, batch: list[DomainEvent], connection: psycopg.Connection | None) -> list[DomainEvent]:
+        if connection is None:
+            stored = self._connections.run(lambda own: self._appending.append(own, batch)) if batch else []
+            if self._bus is not None:
+                self._bus.publish(*stored)
+            return stored
+        refuse_unfit_to_join(connection)
+        with in_our_words(connection):
+            open_read_committed(connection)
+            return self._appending.append(connection, batch, joined=True) if batch else []
 
     def _pages(self, aggregate_id: str, first: int, last: int) -> Iterator[DomainEvent]:
         size = FIRST_PAGE

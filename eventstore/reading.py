@@ -242,6 +242,8 @@ def events_from(found: Iterable[tuple[Any, ...]]) -> Iterator[DomainEvent]:
             event_data = payload.decode(text)
         except payload.UNREADABLE as error:
             raise EventStoreError(f"event {id} cannot be read: {error}") from None
+        if recorded_at.tzinfo is not UTC:  # a caller's own connection may be set to another zone
+            event_timestamp, recorded_at = event_timestamp.astimezone(UTC), recorded_at.astimezone(UTC)
         plain = causation_id is None and correlation_id is None and user_id is None
         event = object.__new__(DomainEvent)
         event.__dict__.update(
@@ -252,12 +254,12 @@ def events_from(found: Iterable[tuple[Any, ...]]) -> Iterator[DomainEvent]:
             event_data=event_data,
             _json=text,
             schema_version=schema_version,
-            event_timestamp=event_timestamp.astimezone(UTC),  # a caller's own connection may be set to another zone
+            event_timestamp=event_timestamp,
             metadata=NO_METADATA
             if plain
             else EventMetadata(causation_id=causation_id, correlation_id=correlation_id, user_id=user_id),
             sequence_number=sequence_number,
-            recorded_at=recorded_at.astimezone(UTC),
+            recorded_at=recorded_at,
         )
         yield event
 

@@ -5,6 +5,7 @@ Below the promises stand the checks of a batch that need no store, which both cl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
@@ -229,15 +230,23 @@ def take_batch(events: object) -> list[DomainEvent]:
     """
     if not isinstance(events, Iterable):
         raise InvalidEventError("events", f"is {type(events).__name__}", "pass a list of events")
-    batch = list(events)
-    ids = set()
-    for event in batch:
-        if not isinstance(event, DomainEvent):
-            raise InvalidEventError("event", f"is {type(event).__name__}", "pass DomainEvent(...)")
-        if event.id in ids:
-            raise DuplicateEventError(event.id, "this id stands twice in one batch")
-        ids.add(event.id)
+    batch = [check_event(event) for event in events]
+    ids = {event.id for event in batch}
+    if len(ids) < len(batch):
+        [(twice, _)] = Counter(event.id for event in batch).most_common(1)
+        raise DuplicateEventError(twice, "this id stands twice in one batch")
     return batch
+
+
+def check_event(event: object) -> DomainEvent:
+    """Refuse what is no event, and give the rest back.
+
+    Raises:
+        InvalidEventError: this is something else.
+    """
+    if not isinstance(event, DomainEvent):
+        raise InvalidEventError("event", f"is {type(event).__name__}", "pass DomainEvent(...)")
+    return event
 
 
 def first_versions(events: list[DomainEvent]) -> dict[str, int]:
