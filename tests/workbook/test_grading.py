@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 from xml.etree import ElementTree
@@ -299,6 +300,83 @@ def test_a_role_need_not_be_a_superuser_to_grade() -> None:
             rooms.close()
         finally:
             admin.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+@pytest.fixture
+def rooms() -> Iterator[Rooms]:
+    rooms = Rooms(os.environ["EVENTSTORE_URL"], processes.new_run())
+    yield rooms
+    rooms.close()
+
+
+def test_a_copy_cannot_put_its_own_function_into_what_the_grader_asks_with_more_rights(rooms: Rooms) -> None:
+    room = rooms.make()
+    with psycopg.connect(room.url, autocommit=True) as copy:
+        copy.execute(
+            """
+            CREATE FUNCTION public.starts_with(name, text) RETURNS boolean LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE EXCEPTION 'this ran as %', current_user;
+            END
+            $$
+            """
+        )
+    assert not rooms.has_schema(room, "day99_")
+
+
+def test_a_role_that_owns_something_in_another_database_is_dropped_too(rooms: Rooms) -> None:
+    room = rooms.make()
+    with psycopg.connect(os.environ["EVENTSTORE_URL"]) as admin:
+        other = f"{PREFIX}other_{uuid4().hex[:8]}"
+        admin.autocommit = True
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(other)))
+        try:
+            with psycopg.connect(make_conninfo(room.url, dbname=other)) as copy:
+                copy.execute("SELECT lo_create(0)")
+            rooms.remove(room)
+            assert not _role_exists(room.name)
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(other)))
+
+
+def test_a_room_that_is_slow_to_remove_keeps_nobody_from_looking_at_the_others(rooms: Rooms) -> None:
+    slow, other = rooms.make(), rooms.make()
+    with ThreadPoolExecutor() as pool, psycopg.connect(os.environ["EVENTSTORE_URL"]) as holds:
+        holds.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(slow.name)))
+        removed = pool.submit(rooms.remove, slow)
+        try:
+            wait_until(lambda: _somebody_waits_for(holds.info.backend_pid), "the removal to wait")
+            assert pool.submit(rooms.size, other).result(timeout=10) > 0
+            assert not removed.done()
+        finally:
+            holds.rollback()
+        removed.result()
+
+
+def _somebody_waits_for(session: int) -> bool:
+    with psycopg.connect(os.environ["EVENTSTORE_URL"]) as connection:
+        return bool(
+            connection.execute(
+                """
+                SELECT
+                FROM pg_stat_activity
+                WHERE %s = ANY (pg_blocking_pids(pid))
+                """,
+                (session,),
+            ).rowcount
+        )
+
+
+def test_what_a_statement_writes_aside_has_a_bound() -> None:
+    rooms = Rooms(os.environ["EVENTSTORE_URL"], processes.new_run(), disk=1_000_000)
+    try:
+        with (
+            psycopg.connect(rooms.make().url) as copy,
+            pytest.raises(psycopg.errors.ConfigurationLimitExceeded, match="temp_file_limit"),
+        ):
+            copy.execute("SELECT n FROM generate_series(1, 1_000_000) AS n ORDER BY n DESC")
+    finally:
+        rooms.close()
 
 
 LEFT_BEHIND = """

@@ -10,6 +10,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -45,10 +46,23 @@ FROM pg_stat_activity
 WHERE usename = %s
 """
 
+# Where a role owns something, or has given rights for what it makes. Anybody may do so in a database that lets it in.
+OWNS_IN = """
+SELECT DISTINCT datname
+FROM pg_shdepend
+JOIN pg_database ON pg_database.oid = dbid
+WHERE refclassid = 'pg_authid'::regclass
+AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
+"""
+
 SIZE = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s"
 
 # A copy may lose all that it has, and so may the server for it. Nothing is kept.
 SESSION = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": "5min"}
+
+
+# A copy may put functions of its own into the schema public, and they would run with the rights of the grader.
+SAFE = {"search_path": "pg_catalog"}
 
 
 @dataclass(frozen=True)
@@ -67,23 +81,29 @@ class Rooms:
     Args:
         url: the server, as a role that may make roles and databases.
         run: what tells this run from others, e.g. `"4711_1a2b"`.
+        disk: bytes that each process of a copy on the server may write to temporary files, e.g. to sort. Only a
+            superuser can set that bound.
 
     Raises:
         ClassroomError: the role lacks a right; the text says which.
         StoreUnavailableError: the server cannot be reached.
     """
 
-    def __init__(self, url: str, run: str) -> None:
+    def __init__(self, url: str, run: str, disk: int = 200_000_000) -> None:
         self._url, self._run = url, run
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time, self._one_looks = threading.Lock(), threading.Lock()
         self._count = 0
-        self._admin = open_connection(make_conninfo(url, application_name="workbook grade"), "public")
+        address = make_conninfo(url, application_name="workbook grade")
+        self._admin = open_connection(address, "public", **SAFE)
         try:
             self._superuser = refuse_without_rights(self._admin)
         except ClassroomError:
             self._admin.close()
             raise
+        self._settings = SESSION | ({"temp_file_limit": f"{disk // 1024}kB"} if self._superuser else {})
         self._mark = MARK + self._admin.info.dbname
+        # A room that is slow to make or to remove keeps nobody from looking at the others.
+        self._looking = open_connection(address, "public", **SAFE)
         with in_our_words(self._admin):
             self._admin.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK, run))
             self._clear_after_killed_runs()
@@ -106,7 +126,7 @@ class Rooms:
             set_password(self._admin, name, password)
             role = sql.Identifier(name)
             self._admin.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(role, CONNECTIONS))
-            for setting, value in SESSION.items():
+            for setting, value in self._settings.items():
                 self._admin.execute(
                     sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
                 )
@@ -119,13 +139,13 @@ class Rooms:
 
     def size(self, room: Room) -> int:
         """The bytes on the disk of the server."""
-        with self._one_at_a_time, in_our_words(self._admin):
-            found = self._admin.execute(SIZE, (room.name,)).fetchone()
+        with self._one_looks, in_our_words(self._looking):
+            found = self._looking.execute(SIZE, (room.name,)).fetchone()
         return found[0] if found else 0
 
     def has_schema(self, room: Room, beginning: str) -> bool:
         """Whether there is a schema whose name begins like this."""
-        with open_connection(make_conninfo(self._url, dbname=room.name), "public") as inside, in_our_words(inside):
+        with self._inside(room.name) as inside, in_our_words(inside):
             found = inside.execute("SELECT FROM pg_namespace WHERE starts_with(nspname, %s)", (beginning,))
             return found.rowcount > 0
 
@@ -140,6 +160,7 @@ class Rooms:
             for name in self._left(f"{PREFIX}{self._run}_"):
                 self._drop(name)
         self._admin.close()
+        self._looking.close()
 
     def _clear_after_killed_runs(self) -> None:
         for run in sorted({name.removeprefix(PREFIX).rpartition("_")[0] for name in self._left(PREFIX)} - {self._run}):
@@ -157,6 +178,11 @@ class Rooms:
         self._admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(role))
         self._admin.execute(END_SESSIONS, (name,))
         self._admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(role))
-        # In the database of the grader it may own nothing but large objects, which everybody may make.
-        self._admin.execute(sql.SQL("DROP OWNED BY {}").format(role))
+        # In those of others it may own nothing but large objects, which everybody may make.
+        for (database,) in self._admin.execute(OWNS_IN, (name,)).fetchall():
+            with self._inside(database) as inside:
+                inside.execute(sql.SQL("DROP OWNED BY {}").format(role))
         self._admin.execute(sql.SQL("DROP ROLE {}").format(role))
+
+    def _inside(self, database: str) -> psycopg.Connection:
+        return open_connection(make_conninfo(self._url, dbname=database), "public", **SAFE)

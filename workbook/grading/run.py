@@ -83,10 +83,11 @@ def grade(
     run = processes.new_run()
     stop = threading.Event()
     graded: list[Graded] = []
-    rooms = Rooms(server_url(), run)
+    limits = limits or Limits()
+    rooms = Rooms(server_url(), run, limits.disk)
     try:
         with tempfile.TemporaryDirectory(prefix=f"{processes.PREFIX}{run}_", ignore_cleanup_errors=True) as folder:
-            watch = Watch(run, rooms, Path(folder), limits or Limits(), own, stop)
+            watch = Watch(run, rooms, Path(folder), limits, own, stop)
             workers = rooms.at_once(at_once or min(os.cpu_count() or 1, MOST_AT_ONCE))
             pool = ThreadPoolExecutor(workers)
             waiting: list[Future[Graded]] = [pool.submit(watch.grade, copy) for copy in copies]
