@@ -100,6 +100,17 @@ def result(course: Path, the_sample_is_known: None, tmp_path_factory: pytest.Tem
     return grade([group.folder], limits=SMALL, notebooks=course)
 
 
+ODD = r"raise ValueError('\x1b[2J\ud800')"
+
+
+@pytest.fixture(scope="module")
+def second(course: Path, the_sample_is_known: None, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A class whose copies could stop the grader itself, graded once."""
+    group = HandedIn(tmp_path_factory.mktemp("second"))
+    group.cells("bela", FILE, pot(ODD))
+    return grade([group.folder], limits=SMALL, notebooks=course)
+
+
 def of(result: Result, learner: str) -> Graded:
     return next(graded for graded in result.graded if graded.copy.learner == learner)
 
@@ -208,6 +219,18 @@ def test_junit_and_csv_say_the_same_as_the_table(
     assert "gina: 99.1 crashed: no bets: ended the process (exit code 0)" in shown
 
 
+def test_an_error_text_writes_nothing_but_text(
+    second: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.print_result(second)
+    report.write_csv(second, tmp_path / "out.csv")
+    report.write_junit(second, tmp_path / "out.xml")
+    shown = capsys.readouterr().out
+    assert "bela: 99.1 not yet: no bets: ValueError: ?[2J?" in shown
+    assert "ValueError: ?[2J?" in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+    assert "ValueError: ?[2J?" in (tmp_path / "out.xml").read_text(encoding="utf-8")
+
+
 def test_own_checks_ask_more_as_the_guide_says(tmp_path: Path) -> None:
     [example] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     (tmp_path / "own").mkdir()
@@ -274,6 +297,7 @@ def test_the_command_says_with_its_exit_code_whether_it_could_grade(tmp_path: Pa
     for wrong, said in (
         ([str(tmp_path / "nowhere")], "is no folder: name a learner's folder"),
         ([str(tmp_path), "--days", "two"], "--days two says no days: write 3, or 1-3, or 2,5"),
+        ([str(tmp_path), "--days", "5-3"], "--days 5-3 says no days: write 3, or 1-3, or 2,5"),
         ([str(tmp_path), "--csv", str(tmp_path / "no" / "out.csv")], "cannot be written: there is no folder"),
         ([str(tmp_path), "--checks", str(tmp_path)], "holds no checks: name them day03.py"),
     ):

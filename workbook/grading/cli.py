@@ -119,10 +119,11 @@ def _days(text: str | None) -> set[int] | None:
         return None
     chosen: set[int] = set()
     for part in text.split(","):
-        found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-        if not found:
+        found = re.fullmatch(r"\s*(\d\d?)\s*(?:-\s*(\d\d?)\s*)?", part)
+        days = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
+        if not days:
             _stop(f"--days {text} says no days: write 3, or 1-3, or 2,5")
-        chosen |= set(range(int(found[1]), int(found[2] or found[1]) + 1))
+        chosen |= set(days)
     return chosen
 
 

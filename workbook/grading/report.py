@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,14 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from workbook.grading.run import Result
+from workbook.grading.submissions import printable
 from workbook.grading.watch import Graded
 
 STYLES = {"done": "green", "not yet": "yellow", "to do": "dim", "missing": "dim"}
 COLUMNS = ("learner", "day", "exercise", "state", "detail")
 # Of a copy in which one thing has gone wrong, many cells may fail.
 MOST_FAILED = 3
-# What XML 1.0 has no letters for.
-_UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def print_result(result: Result) -> None:
@@ -43,7 +41,7 @@ def print_result(result: Result) -> None:
                 console.print(Text(f"  {graded.copy.learner}: {line}"), soft_wrap=True)
         console.print()
     for note in result.notes:
-        console.print(Text(f"{note}."), soft_wrap=True)
+        console.print(Text(printable(f"{note}.")), soft_wrap=True)
     count = Counter(grade.state for graded in result.graded for grade in graded.grades.values())
     counted = ", ".join(f"{number} {state}" for state, number in count.most_common())
     learners = f"{len(result.learners)} learner{'s' if len(result.learners) > 1 else ''}"
@@ -52,13 +50,16 @@ def print_result(result: Result) -> None:
 
 
 def remarks(graded: Graded) -> list[str]:
-    """What is to be said about a copy, one sentence a line: first the answers, then what was noticed besides."""
+    """What is to be said about a copy, one sentence a line: first the answers, then what was noticed besides.
+
+    An error's text and a file's name may hold what moves the cursor of a terminal, and what no file can be written in.
+    """
     details = [f"{number} {grade.state}: {grade.detail}" for number, grade in graded.grades.items() if grade.detail]
     if graded.copy.problem:
         details = [graded.copy.problem]
     more = len(graded.failed) - MOST_FAILED
     rest = [f"{more} more cells failed"] if more > 0 else []
-    return [*details, *graded.notes, *graded.failed[:MOST_FAILED], *rest]
+    return list(map(printable, [*details, *graded.notes, *graded.failed[:MOST_FAILED], *rest]))
 
 
 def write_csv(result: Result, path: Path) -> None:
@@ -69,7 +70,8 @@ def write_csv(result: Result, path: Path) -> None:
         writer.writerow(COLUMNS)
         for graded in result.graded:
             for number, grade in graded.grades.items():
-                writer.writerow((graded.copy.learner, graded.copy.day.number, number, grade.state, grade.detail))
+                detail = printable(grade.detail)
+                writer.writerow((graded.copy.learner, graded.copy.day.number, number, grade.state, detail))
 
 
 def write_junit(result: Result, path: Path) -> None:
@@ -84,16 +86,15 @@ def write_junit(result: Result, path: Path) -> None:
         count: Counter[str] = Counter()
         for graded in copies:
             for number, grade in graded.grades.items():
-                name = _fit(graded.copy.learner)
-                case = ElementTree.SubElement(suite, "testcase", classname=name, name=number)
+                case = ElementTree.SubElement(suite, "testcase", classname=graded.copy.learner, name=number)
                 kind = _kind(grade.state)
                 count.update(["tests", kind])
                 if kind:
-                    message = _fit(f"{grade.state}: {grade.detail}" if grade.detail else grade.state)
+                    message = printable(f"{grade.state}: {grade.detail}" if grade.detail else grade.state)
                     outcome = ElementTree.SubElement(case, kind, message=message)
                     if kind != "skipped":
                         outcome.set("type", grade.state)
-                        outcome.text = _fit("\n".join(remarks(graded)))
+                        outcome.text = "\n".join(remarks(graded))
         for attribute, kind in (
             ("tests", "tests"),
             ("failures", "failure"),
@@ -107,7 +108,3 @@ def write_junit(result: Result, path: Path) -> None:
 
 def _kind(state: str) -> str:
     return {"done": "", "to do": "skipped", "missing": "skipped", "not yet": "failure"}.get(state, "error")
-
-
-def _fit(text: str) -> str:
-    return _UNFIT.sub("?", text)

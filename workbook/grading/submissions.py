@@ -98,18 +98,19 @@ def _notebooks_in(folder: Path) -> Path | None:
 
 def _named(folders: list[Path]) -> dict[str, Path]:
     """Each folder by its name; where two have the same, the folder above is a part of it."""
-    names = [_printable(folder.name) for folder in folders]
+    names = [printable(folder.name) for folder in folders]
     double = {name for name, count in Counter(names).items() if count > 1}
     named: dict[str, Path] = {}
     for name, folder in zip(names, folders, strict=True):
-        name = f"{_printable(folder.parent.name)}/{name}" if name in double else name
+        name = f"{printable(folder.parent.name)}/{name}" if name in double else name
         tries = [name, *(f"{name} ({count})" for count in range(2, len(folders) + 2))]
         named[next(name for name in tries if name not in named)] = folder
     return named
 
 
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+def printable(text: str) -> str:
+    """One line of text that can be shown and written everywhere."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def read_copy(learner: str, folder: Path, day: AskedDay) -> Copy:
