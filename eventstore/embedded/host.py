@@ -272,6 +272,19 @@ def end_group(leader: int) -> None:
             os.killpg(leader, signal.SIGKILL)
 
 
+def is_in_group(process: int, leader: int) -> bool:
+    """Whether a process belongs to a group (`APART`). On Windows, where there are none, it never does.
+
+    Args:
+        process: its number.
+        leader: see `end_group`.
+    """
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            return os.getpgid(process) == leader
+    return False
+
+
 def bound_this_process(memory: int, file: int) -> None:
     """From now on, this process and those that it starts cannot take more. On Windows, and where else a system knows
     no such bound, nothing happens.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import os
+import queue
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 from xml.etree import ElementTree
 
@@ -20,7 +23,7 @@ import psycopg
 import pytest
 from handed_in import CHEATING_ANSWERS, DROP_ALL, HandedIn
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sample_course import SAMPLE
 from typer.testing import CliRunner
 from waiting import wait_until
@@ -30,9 +33,9 @@ from workbook.classroom import ClassroomError
 from workbook.cli import app
 from workbook.compose import compose
 from workbook.grading import processes, report
-from workbook.grading.rooms import PREFIX, Rooms
+from workbook.grading.rooms import PREFIX, Room, Rooms
 from workbook.grading.run import OwnChecksError, Result, grade, read_checks
-from workbook.grading.submissions import NothingToGradeError, find_learners
+from workbook.grading.submissions import Copy, NothingToGradeError, find_learners
 from workbook.grading.watch import Graded, Limits
 from workbook.paths import NOTEBOOKS, ROOT
 from workbook.source import read_day, read_days, solved
@@ -100,6 +103,9 @@ def result(course: Path, the_sample_is_known: None, tmp_path_factory: pytest.Tem
     return grade([group.folder], limits=SMALL, notebooks=course)
 
 
+ORPHANS = 'os.system("for i in $(seq 60); do sleep 100 & done")\ntime.sleep(100)'
+# In a folder nested this deep, no path is short enough, and no function may call itself so often.
+DEEP = "for n in range(5_000):\n    os.mkdir('d')\n    os.chdir('d')\ntime.sleep(100)"
 ODD = r"raise ValueError('\x1b[2J\ud800')"
 
 
@@ -107,7 +113,17 @@ ODD = r"raise ValueError('\x1b[2J\ud800')"
 def second(course: Path, the_sample_is_known: None, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A class whose copies could stop the grader itself, graded once."""
     group = HandedIn(tmp_path_factory.mktemp("second"))
+    group.cells("adam", FILE, pot(DEEP))
     group.cells("bela", FILE, pot(ODD))
+    for module in ("code", "cmd", "pdb", "IPython"):
+        group.write("carl", f"{module}.py", "raise ValueError('this is no module of Python')")
+    group.cells("carl", FILE, pot("return sum(bets)"))
+    group.write("dina", "mystore.py", "def total(bets): return sum(bets)")
+    group.write("dina/.git", "pack", "x" * SMALL.disk)
+    group.write("dina", "old.ipynb", "x" * SMALL.disk)
+    group.cells("dina", FILE, pot("import mystore\nreturn mystore.total(bets)"))
+    if sys.platform != "win32":
+        group.cells("egon", FILE, pot(ORPHANS))
     return grade([group.folder], limits=SMALL, notebooks=course)
 
 
@@ -219,6 +235,26 @@ def test_junit_and_csv_say_the_same_as_the_table(
     assert "gina: 99.1 crashed: no bets: ended the process (exit code 0)" in shown
 
 
+def test_a_module_beside_a_notebook_does_not_stand_in_for_one_that_the_grader_needs(second: Result) -> None:
+    assert states(second, "carl")[0] == "done"
+
+
+def test_what_is_left_behind_does_not_count_among_what_is_brought_along(second: Result) -> None:
+    assert states(second, "dina")[0] == "done", report.remarks(of(second, "dina"))
+
+
+def test_folders_without_end_are_over_the_limit_and_are_removed(second: Result) -> None:
+    found = of(second, "adam").grades["99.1"]
+    assert (found.state, found.detail) == ("over limit", "no bets: more than 10,000 files and folders")
+    assert not list(Path(tempfile.gettempdir()).glob(f"{processes.PREFIX}{os.getpid()}_*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a process whose parent has ended is found only afterwards")
+def test_processes_whose_parent_has_ended_count_too(second: Result) -> None:
+    found = of(second, "egon").grades["99.1"]
+    assert (found.state, found.detail) == ("over limit", "no bets: more than 50 processes")
+
+
 def test_an_error_text_writes_nothing_but_text(
     second: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +265,82 @@ def test_an_error_text_writes_nothing_but_text(
     assert "bela: 99.1 not yet: no bets: ValueError: ?[2J?" in shown
     assert "ValueError: ?[2J?" in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
     assert "ValueError: ?[2J?" in (tmp_path / "out.xml").read_text(encoding="utf-8")
+
+
+def one_copy(course: Path, folder: Path, limits: Limits = SMALL, **changes: str) -> Graded:
+    group = HandedIn(folder / "class")
+    group.solved("anna", DAY, [DAY], **changes)
+    return grade([group.folder], limits=limits, notebooks=course).graded[0]
+
+
+def test_a_grader_that_is_held_up_holds_it_against_nobody(
+    course: Path, the_sample_is_known: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(seconds=4, check=4)
+    begun, size = tmp_path / "begun", Rooms.size
+    held_up: list[Room] = []
+
+    def slow(rooms: Rooms, room: Room) -> int:
+        if begun.exists() and not held_up:
+            held_up.append(room)
+            time.sleep(10)
+        return size(rooms, room)
+
+    monkeypatch.setattr(Rooms, "size", slow)
+    at_work = pot(f"open({str(begun)!r}, 'w').close()\ntime.sleep(0.5)\nreturn sum(bets)")
+    graded = one_copy(course, tmp_path, limits, ex99_1=at_work)
+    assert held_up
+    assert [(grade.state, grade.detail) for grade in graded.grades.values()] == [("done", "")] * 3
+
+
+def test_what_a_copy_said_last_is_heard_after_its_end(
+    course: Path, the_sample_is_known: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(queue.Queue[Any]):
+        def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+            time.sleep(0.5)
+            super().put(item, block, timeout)
+
+    monkeypatch.setattr("queue.Queue", Slow)
+    # The process ends by itself long before the grader has heard of the first answer.
+    graded = one_copy(course, tmp_path)
+    assert [(grade.state, grade.detail) for grade in graded.grades.values()] == [("done", "")] * 3
+
+
+def test_an_interrupt_while_the_copies_are_handed_out_ends_those_that_run(
+    course: Path, the_sample_is_known: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = HandedIn(tmp_path)
+    for name in ("anna", "ben"):
+        group.cells(name, FILE, pot("time.sleep(1_000_000)"))
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, work: Any, copy: Copy) -> Any:
+        if copy.learner == "ben":
+            wait_until(_copies, "the first copy to run")
+            raise KeyboardInterrupt
+        return submit(pool, work, copy)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        grade([group.folder], limits=SMALL, notebooks=course)
+    assert _copies() == []
+
+
+def test_a_server_that_is_named_by_variables_is_found_by_the_copies_too(
+    course: Path, the_sample_is_known: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = conninfo_to_dict(os.environ["EVENTSTORE_URL"])
+    monkeypatch.setenv("EVENTSTORE_URL", f"postgresql:///{given['dbname']}")
+    for name, key in (("PGHOST", "host"), ("PGPORT", "port"), ("PGUSER", "user"), ("PGPASSWORD", "password")):
+        monkeypatch.setenv(name, str(given.get(key) or ""))
+    graded = one_copy(course, tmp_path)
+    assert graded.failed == []
+    assert [grade.state for grade in graded.grades.values()] == ["done"] * 3
+
+
+def _copies() -> list[str]:
+    return [copy for _, copy in processes.marked() if copy.startswith(f"{os.getpid()}_")]
 
 
 def test_own_checks_ask_more_as_the_guide_says(tmp_path: Path) -> None:
@@ -401,6 +513,44 @@ def test_what_a_statement_writes_aside_has_a_bound() -> None:
             copy.execute("SELECT n FROM generate_series(1, 1_000_000) AS n ORDER BY n DESC")
     finally:
         rooms.close()
+
+
+APART = """
+import os, subprocess, sys, time
+asleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+print(subprocess.Popen(asleep, start_new_session=True, env={"PATH": os.environ["PATH"]}).pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_process_in_a_session_and_with_an_environment_of_its_own_is_ended_too(tmp_path: Path) -> None:
+    for folder in (processes.WORK, processes.HOME):
+        (tmp_path / folder).mkdir()
+    copy = f"{processes.new_run()}_1"
+    process = processes.start([sys.executable, "-c", APART], tmp_path, processes.environment(copy, tmp_path))
+    assert process.stdout is not None
+    apart = psutil.Process(int(process.stdout.readline()))
+    processes.kill_all(process, copy)
+    process.stdout.close()
+    try:
+        wait_until(lambda: not _runs(apart.pid), "the process to be gone")
+    finally:
+        if apart.is_running():
+            apart.kill()
+
+
+def test_a_process_with_a_mark_that_is_none_of_ours_is_left_alone() -> None:
+    asleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    strangers = [
+        subprocess.Popen(asleep, env=dict(os.environ, **{processes.VARIABLE: mark})) for mark in ("1", "a_b_c")
+    ]
+    try:
+        processes.clear_after_killed_runs()
+        assert all(_runs(stranger.pid) for stranger in strangers)
+    finally:
+        for stranger in strangers:
+            stranger.kill()
+            stranger.wait()
 
 
 LEFT_BEHIND = """

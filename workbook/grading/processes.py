@@ -1,13 +1,11 @@
-"""The processes and files of copies: how they are started, measured, ended, and found again after a killed run."""
+"""The processes of copies: how they are started, measured, ended, and found again after a killed run."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
-import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from eventstore.embedded import host
+from workbook.grading import folders
 
 PREFIX = "workbook-grade-"
 # Every process of a copy inherits this variable, so that it is found even if it has left its group.
@@ -24,11 +23,14 @@ VARIABLE = "WORKBOOK_GRADE"
 WORK, HOME = "work", "home"
 # What a process needs to work. The others may hold what concerns no copy, e.g. keys and passwords.
 PASSED_ON = (
+    # Where the server is, as far as EVENTSTORE_URL leaves it open.
+    *("PGHOST", "PGHOSTADDR", "PGPORT", "PGSSLMODE", "PGSSLROOTCERT"),
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH"),
     *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
 )
-# More files than any day makes.
-MOST_FILES = 10_000
+# So often it is looked for processes of a copy that were just being started while the others were ended.
+LOOKS = 10
+ENDING = 5.0  # seconds
 
 
 def new_run() -> str:
@@ -37,7 +39,11 @@ def new_run() -> str:
 
 
 def is_alive(run: str) -> bool:
-    """Whether the process that gave itself this name still runs."""
+    """Whether the process that gave itself this name still runs.
+
+    Raises:
+        ValueError: that is no name of a run.
+    """
     pid, age = (int(part) for part in run.split("_")[:2])
     try:
         # The clock of the machine may have been set meanwhile.
@@ -53,13 +59,14 @@ def _age(process: psutil.Process) -> int:
 def clear_after_killed_runs() -> None:
     """End the processes and remove the folders of runs whose own process is gone."""
     for process, copy in marked():
-        if not is_alive(copy.rpartition("_")[0]):
-            with contextlib.suppress(psutil.Error):
+        # A copy may write anything into the environment of what it starts.
+        with contextlib.suppress(ValueError, psutil.Error):
+            if not is_alive(copy.rpartition("_")[0]):
                 process.kill()
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*_*_*"):
         with contextlib.suppress(ValueError, OSError):
             if not is_alive(folder.name.removeprefix(PREFIX)) and folder.is_dir() and not folder.is_symlink():
-                remove(folder)
+                folders.remove(folder)
 
 
 def marked() -> Iterator[tuple[psutil.Process, str]]:
@@ -95,52 +102,40 @@ def start(command: list[str], folder: Path, environment: dict[str, str]) -> subp
 
 def kill_all(process: subprocess.Popen[bytes], copy: str) -> None:
     """End a process with all that it has started, whether it is still in its group or not."""
+    # First of all: once their parent has ended, nothing tells whose they are, if they have dropped the mark.
+    ours = _children(process)
     host.end_group(process.pid)
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
     process.kill()
     process.wait()
-    for other, name in marked():
-        if name == copy:
+    for _ in range(LOOKS):
+        for one in ours:
             with contextlib.suppress(psutil.Error):
-                other.kill()
+                one.kill()
+        # Until they have ended, they may write and start others.
+        psutil.wait_procs(ours, timeout=ENDING)
+        ours = [other for other, name in marked() if name == copy]
+        if not ours:
+            return
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    # Once the process has been waited for, its number may be that of a stranger.
+    if process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(process.pid).children(recursive=True)
+    return []
 
 
 def memory_and_processes(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     """The bytes that a process and all it has started hold in memory, and how many these are."""
+    # What has lost its parent is still in the group.
+    group = {pid for pid in psutil.pids() if host.is_in_group(pid, process.pid)}
     total = count = 0
-    with contextlib.suppress(psutil.Error):
-        head = psutil.Process(process.pid)
-        for one in [head, *head.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                total += one.memory_info().rss
-                count += 1
-    return total, count
-
-
-def size(folder: Path) -> tuple[int, int]:
-    """The bytes in a folder, and the number of files; counting ends where there are too many."""
-    total = count = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118
+    for pid in group | {process.pid} | {child.pid for child in _children(process)}:
+        with contextlib.suppress(psutil.Error):
+            total += psutil.Process(pid).memory_info().rss
             count += 1
-        if count > MOST_FILES:
-            break
     return total, count
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder and all that is in it, also where somebody has taken the rights away."""
-    for place, folders, _ in os.walk(folder):
-        for inner in (Path(place) / name for name in folders):
-            # A link may lead to a folder that is not the copy's.
-            if not inner.is_symlink():
-                with contextlib.suppress(OSError):
-                    inner.chmod(stat.S_IRWXU)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def ended(code: int) -> str:

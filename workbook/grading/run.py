@@ -90,8 +90,8 @@ def grade(
             watch = Watch(run, rooms, Path(folder), limits, own, stop)
             workers = rooms.at_once(at_once or min(os.cpu_count() or 1, MOST_AT_ONCE))
             pool = ThreadPoolExecutor(workers)
-            waiting: list[Future[Graded]] = [pool.submit(watch.grade, copy) for copy in copies]
             try:
+                waiting: list[Future[Graded]] = [pool.submit(watch.grade, copy) for copy in copies]
                 for done, (copy, future) in enumerate(zip(copies, waiting, strict=True), start=1):
                     # On Windows, Ctrl-C is noticed only between two looks.
                     while not future.done():

@@ -10,7 +10,7 @@ import contextlib
 import json
 import queue
 import secrets
-import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +22,7 @@ from typing import IO, Any
 from psycopg.conninfo import make_conninfo
 
 from workbook.answers import Asked, Found
-from workbook.grading import processes
+from workbook.grading import folders, processes
 from workbook.grading.channel import LONGEST, Receiver
 from workbook.grading.rooms import Room, Rooms
 from workbook.grading.submissions import Copy
@@ -33,6 +33,8 @@ LOOK = 0.25  # seconds
 STARTING = 120.0
 # A check ends by itself after its time. Only what cannot be ended from inside needs longer.
 GRACE = 5.0
+# What a process has written last may arrive after its end.
+LAST_WORDS = 5.0
 # The time for a copy as a whole, in times of that for one cell.
 WHOLE = 15
 # After so many incidents the rest of a copy is not tried any more.
@@ -187,11 +189,11 @@ class Watch:
         try:
             (folder / processes.WORK).mkdir(parents=True)
             (folder / processes.HOME).mkdir()
-            graded.notes += _bring_along(graded.copy.folder, folder / processes.WORK, self._limits.disk // 2)
+            graded.notes += folders.bring_along(graded.copy.folder, folder / processes.WORK, self._limits.disk // 2)
             return _Sitting(self, name, room, folder, graded, left, skip, end, whole=whole).run()
         finally:
             self._rooms.remove(room)
-            processes.remove(folder)
+            folders.remove(folder)
 
 
 def _without_running(copy: Copy, exercise: Asked, found: Found) -> Grade | None:
@@ -205,29 +207,6 @@ def _without_running(copy: Copy, exercise: Asked, found: Found) -> Grade | None:
     if found.to_do and found.source.split() == exercise.stub.split():
         return Grade("to do")
     return None
-
-
-def _bring_along(source: Path, folder: Path, most: int) -> list[str]:
-    """Copy what lies beside a notebook and its cells may import or read, e.g. `mystore/`. Notebooks stay behind."""
-    total, _ = processes.size(source)
-    if total > most:
-        return [f"what lies beside the notebook has more than {most // 1_000_000} MB and was not brought along"]
-
-    def left_out(place: str, names: list[str]) -> list[str]:
-        return [
-            name for name in names if name.startswith(".") or name.endswith(".ipynb") or _is_odd(Path(place) / name)
-        ]
-
-    try:
-        shutil.copytree(source, folder, ignore=left_out, dirs_exist_ok=True)
-    except OSError as error:
-        return [f"not all that lies beside the notebook could be brought along: {type(error).__name__}"]
-    return []
-
-
-def _is_odd(path: Path) -> bool:
-    """A link may lead anywhere, and a pipe never ends."""
-    return path.is_symlink() or not (path.is_file() or path.is_dir())
 
 
 class _Sitting:
@@ -285,8 +264,8 @@ class _Sitting:
         assert process.stdout is not None
         lines: queue.Queue[bytes | None] = queue.Queue(maxsize=1_000)
         reader = threading.Thread(target=_read, args=(process.stdout, lines, self._ended), daemon=True)
-        reader.start()
         try:
+            reader.start()
             with contextlib.suppress(OSError):
                 process.stdin.write(json.dumps(self._order).encode() + b"\n")
                 process.stdin.flush()
@@ -300,28 +279,31 @@ class _Sitting:
             self._look_back()
         return incident
 
-    def _follow(self, lines: queue.Queue[bytes | None], process: Any) -> _Incident | None:
+    def _follow(self, lines: queue.Queue[bytes | None], process: subprocess.Popen[bytes]) -> _Incident | None:
         looked = time.monotonic()
         while not self._over:
             if self._stop.is_set():
                 return None
+            # Asked before the waiting: after that, its last words may still be on their way.
+            ended = process.poll() is not None
             try:
-                line = lines.get(timeout=LOOK)
+                line = lines.get(timeout=LAST_WORDS if ended else LOOK)
             except queue.Empty:
-                line = b""
+                line = None if ended else b""
             if line is None:
                 return self._gone(process)
-            if line:
-                message = self._receiver.read(line)
-                if message and (incident := self._take(message)):
-                    return incident
-                if self._receiver.strange > LONGEST:
-                    return self._incident("over limit", "wrote onto the grader's own channel without end")
+            message = self._receiver.read(line) if line else None
+            if message and (incident := self._take(message)):
+                return incident
+            if self._receiver.strange > LONGEST:
+                return self._incident("over limit", "wrote onto the grader's own channel without end")
             now = time.monotonic()
-            if now > self._until:
+            # Where the grader itself was held up, what has been written meanwhile must be read first.
+            if not message and now > self._until:
                 if not self._ready:
                     raise CannotStartError(
-                        f"no process for a copy was ready within {STARTING:g} s: is this machine busy?"
+                        f"no process for a copy was ready within {STARTING:g} s: where this machine is busy,"
+                        " try --at-once 1"
                     )
                 if now > self._end:
                     return self._incident(
@@ -332,8 +314,6 @@ class _Sitting:
                 looked = now
                 if too_much := self._too_much(process):
                     return self._incident("over limit", too_much)
-            if not line and process.poll() is not None and lines.empty():
-                return self._gone(process)
         return None
 
     def _take(self, message: dict[str, Any]) -> _Incident | None:
@@ -375,7 +355,7 @@ class _Sitting:
         self._patience = seconds
         self._until = min(time.monotonic() + seconds, self._end)
 
-    def _too_much(self, process: Any) -> str:
+    def _too_much(self, process: subprocess.Popen[bytes]) -> str:
         limits = self._limits
         memory, count = processes.memory_and_processes(process)
         if memory > limits.memory:
@@ -385,11 +365,11 @@ class _Sitting:
         return self._too_much_on_disk()
 
     def _too_much_on_disk(self) -> str:
-        used, files = processes.size(self._folder)
+        used, files = folders.size(self._folder)
         if used >= self._limits.disk:
             return f"more than {self._limits.disk // 1_000_000} MB in its folder"
-        if files > processes.MOST_FILES:
-            return f"more than {processes.MOST_FILES} files in its folder"
+        if files > folders.MOST_FILES:
+            return f"more than {folders.MOST_FILES:,} files and folders"
         if self._rooms.size(self._room) - self._empty > self._limits.disk:
             return f"more than {self._limits.disk // 1_000_000} MB in its database"
         return ""
@@ -399,13 +379,16 @@ class _Sitting:
             return _Incident(Grade(state, ": ".join(filter(None, [self._case, detail]))), check=self._check)
         return _Incident(Grade(state, detail), cell=self._cell)
 
-    def _gone(self, process: Any) -> _Incident:
+    def _gone(self, process: subprocess.Popen[bytes]) -> _Incident:
         try:
-            code = process.wait(timeout=GRACE)
-        except Exception:
+            code = process.wait(timeout=LAST_WORDS)
+        except subprocess.TimeoutExpired:
             return self._incident("crashed", "cut the line to the grader")
         if not self._ready:
-            raise CannotStartError(f"the process for a copy {processes.ended(code)} before the first cell")
+            raise CannotStartError(
+                f"the process for a copy {processes.ended(code)} before the first cell:"
+                " `python3 -m workbook doctor` says what is wrong here"
+            )
         if too_much := self._too_much_on_disk():
             return self._incident("over limit", too_much)
         return self._incident("crashed", processes.ended(code))
