@@ -24,7 +24,8 @@ from typing import IO, Any
 
 from eventstore.errors import StoreUnavailableError
 
-# For Popen: a program in a process group of its own. A terminal sends Ctrl-C to all processes of its group.
+# For Popen: a program at the head of a process group of its own. A terminal sends Ctrl-C to all processes of its group.
+# But on Windows it has no terminal either: it can neither write there nor wait for somebody to type.
 APART: dict[str, Any]
 
 if sys.platform == "win32":
@@ -67,7 +68,7 @@ else:
         "Applications/Postgres.app/Contents/Versions/*/bin",
         "Library/PostgreSQL/*/bin",
     ]
-    APART = {"process_group": 0}
+    APART = {"start_new_session": True}
     _END = signal.SIGTERM
     _HELD_BY_OTHERS = ()
     _CREATION_FLAGS = 0

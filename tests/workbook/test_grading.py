@@ -539,6 +539,33 @@ def test_a_process_in_a_session_and_with_an_environment_of_its_own_is_ended_too(
             apart.kill()
 
 
+NO_TERMINAL = """
+import sys
+from pathlib import Path
+from workbook.grading import processes
+folder = Path(sys.argv[1])
+look = "import sys\\ntry:\\n    open('/dev/tty', 'w')\\nexcept OSError:\\n    print('none')\\nelse:\\n    print('one')"
+process = processes.start([sys.executable, "-c", look], folder, processes.environment("1_1_1_1", folder))
+(folder / "seen").write_bytes(process.communicate()[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no terminals of this kind")
+def test_a_copy_cannot_write_onto_the_terminal_of_the_grader(tmp_path: Path) -> None:
+    import pty
+
+    for folder in (processes.WORK, processes.HOME):
+        (tmp_path / folder).mkdir()
+    grader, terminal = pty.fork()
+    if grader == 0:
+        os.execv(sys.executable, [sys.executable, "-c", NO_TERMINAL, str(tmp_path)])
+    try:
+        os.waitpid(grader, 0)
+    finally:
+        os.close(terminal)
+    assert (tmp_path / "seen").read_text(encoding="utf-8") == "none\n"
+
+
 def test_a_process_with_a_mark_that_is_none_of_ours_is_left_alone() -> None:
     asleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     strangers = [

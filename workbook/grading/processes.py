@@ -88,7 +88,7 @@ def environment(copy: str, folder: Path, **more: str) -> dict[str, str]:
 
 
 def start(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a program in the folder of a copy, at the head of a process group of its own, with pipes to and from it."""
+    """Start a program in the folder of a copy, apart from all others, with pipes to and from it."""
     return subprocess.Popen(
         command,
         cwd=folder / WORK,

@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from eventstore.database import in_our_words, open_connection
+from eventstore.errors import EventStoreError
 from workbook.classroom import (
     CONNECTIONS,
     RESERVE,
@@ -97,13 +98,13 @@ class Rooms:
         self._admin = open_connection(address, "public", **SAFE)
         try:
             self._superuser = refuse_without_rights(self._admin)
-        except ClassroomError:
+            # A room that is slow to make or to remove keeps nobody from looking at the others.
+            self._looking = open_connection(address, "public", **SAFE)
+        except (ClassroomError, EventStoreError):
             self._admin.close()
             raise
         self._settings = SESSION | ({"temp_file_limit": f"{disk // 1024}kB"} if self._superuser else {})
         self._mark = MARK + self._admin.info.dbname
-        # A room that is slow to make or to remove keeps nobody from looking at the others.
-        self._looking = open_connection(address, "public", **SAFE)
         with in_our_words(self._admin):
             self._admin.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK, run))
             self._clear_after_killed_runs()
@@ -156,11 +157,10 @@ class Rooms:
 
     def close(self) -> None:
         """Drop what is left of this run."""
-        with self._one_at_a_time, in_our_words(self._admin):
+        # Also where dropping fails, both connections are closed.
+        with self._one_at_a_time, self._looking, self._admin, in_our_words(self._admin):
             for name in self._left(f"{PREFIX}{self._run}_"):
                 self._drop(name)
-        self._admin.close()
-        self._looking.close()
 
     def _clear_after_killed_runs(self) -> None:
         for run in sorted({name.removeprefix(PREFIX).rpartition("_")[0] for name in self._left(PREFIX)} - {self._run}):
