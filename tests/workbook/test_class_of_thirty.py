@@ -15,9 +15,9 @@ from waiting import wait_until
 
 from workbook.exercise import of_day
 from workbook.grading import processes, report
+from workbook.grading.grades import Limits
 from workbook.grading.rooms import PREFIX
 from workbook.grading.run import grade
-from workbook.grading.watch import Limits
 from workbook.paths import NOTEBOOKS, ROOT
 from workbook.source import read_days, solved
 

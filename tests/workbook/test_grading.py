@@ -33,10 +33,10 @@ from workbook.classroom import ClassroomError
 from workbook.cli import app
 from workbook.compose import compose
 from workbook.grading import processes, report
+from workbook.grading.grades import Graded, Limits
 from workbook.grading.rooms import PREFIX, Room, Rooms
 from workbook.grading.run import OwnChecksError, Result, grade, read_checks
 from workbook.grading.submissions import Copy, NothingToGradeError, find_learners
-from workbook.grading.watch import Graded, Limits
 from workbook.paths import NOTEBOOKS, ROOT
 from workbook.source import read_day, read_days, solved
 

@@ -37,7 +37,7 @@ def grade(
     This is no sandbox: see docs/instructor/grading.md before you grade what strangers wrote.
     """
     from workbook.grading import report
-    from workbook.grading.watch import Limits
+    from workbook.grading.grades import Limits
 
     for out in (junitxml, csv):
         if out and not out.resolve().parent.is_dir():
@@ -86,8 +86,8 @@ def _graded(folders: list[Path], **options: Any) -> Result:
     from eventstore.errors import EventStoreError
     from workbook.classroom import ClassroomError
     from workbook.grading import run
+    from workbook.grading.attempt import CannotStartError
     from workbook.grading.submissions import NothingToGradeError
-    from workbook.grading.watch import CannotStartError
 
     columns = (TextColumn("Running"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workbook.grading.grades import Graded
 from workbook.grading.run import Result
 from workbook.grading.submissions import printable
-from workbook.grading.watch import Graded
 
 STYLES = {"done": "green", "not yet": "yellow", "to do": "dim", "missing": "dim"}
 COLUMNS = ("learner", "day", "exercise", "state", "detail")

@@ -13,9 +13,11 @@ from pathlib import Path
 from eventstore.database import server_url
 from workbook.answers import AskedDay, read_course
 from workbook.grading import processes
+from workbook.grading.attempt import LOOK
+from workbook.grading.grades import Graded, Limits
 from workbook.grading.rooms import Rooms
 from workbook.grading.submissions import NothingToGradeError, find_learners, read_copy
-from workbook.grading.watch import LOOK, Graded, Limits, Watch
+from workbook.grading.watch import Watch
 from workbook.paths import NOTEBOOKS
 
 # Each copy may keep a processor busy, and its database another one.

@@ -1,4 +1,4 @@
-"""Run one copy and check its answers, in a process of its own. Started by `workbook.grading.watch`.
+"""Run one copy and check its answers, in a process of its own. Started by `workbook.grading.attempt`.
 
 It reads one JSON object from its input and sends signed messages (`workbook.grading.channel`):
 
