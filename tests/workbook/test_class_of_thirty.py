@@ -43,7 +43,7 @@ HARM = {
         "over limit",
         "40 MB in",
     ),
-    "many files": ("for n in range(20_000): open(str(n), 'w').close()\nwhile True: pass", "over limit", "10000 files"),
+    "many files": ("for n in range(20_000): open(str(n), 'w').close()\nwhile True: pass", "over limit", "10,000 files"),
     "processes": (
         "import os, time\nfor _ in range(60):\n    if os.fork() == 0: time.sleep(600)\ntime.sleep(600)",
         "over limit",
