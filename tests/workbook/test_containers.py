@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import typer
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
-from eventstore.embedded import Cluster
+from eventstore.embedded import Cluster, binaries, host
 from workbook.cli import app
 from workbook.paths import NOTEBOOKS, ROOT
 
@@ -51,6 +54,25 @@ def test_the_container_finds_postgresql_ready(container: dict[str, Any], service
     assert server["environment"]["POSTGRES_DB"] == address["dbname"]
     assert course["depends_on"][address["host"]] == {"condition": "service_healthy"}
     assert server["healthcheck"]["test"]
+
+
+def test_postgresql_takes_what_the_container_hands_to_initdb(services: dict[str, Any]) -> None:
+    """The image calls initdb with these arguments and a name for the superuser, and with nothing else that counts."""
+    found = binaries.find()
+    folder = Path(tempfile.gettempdir(), f"eventstore-tests-{uuid4().hex}")
+    account = host.account_for(folder / "data")
+    if found.major < 17 or not host.may_enter(found.folder, account):
+        pytest.skip("no PostgreSQL here that knows this order of text and that an account other than root can reach")
+    environment = services["postgres"]["environment"]
+    given = shlex.split(environment["POSTGRES_INITDB_ARGS"])
+    named = [f"--username={environment['POSTGRES_USER']}", f"--pgdata={folder / 'data'}", "--no-sync"]
+    folder.mkdir()
+    host.hand_over(folder, account)
+    try:
+        code, text = host.run(host.program(found.folder, "initdb"), [*named, *given], account)
+    finally:
+        host.delete_folder(folder)
+    assert code == 0, text
 
 
 def test_the_container_has_the_checkout_where_it_looks_for_it(
