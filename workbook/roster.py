@@ -9,9 +9,11 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from eventstore.embedded.host import write_private
@@ -74,7 +76,7 @@ def read_names(path: Path) -> list[Learner]:
     seen: dict[str, tuple[int, str]] = {}
     for line, row in _rows(path):
         name = " ".join(unicodedata.normalize("NFC", row[NAME]).split())
-        problem = _problem_with(name)
+        problem = _problem_with(name, row[NAME])
         role = role_name(name)
         if not problem and role in seen:
             first, other = seen[role]
@@ -92,7 +94,9 @@ def read_names(path: Path) -> list[Learner]:
     return learners
 
 
-def _problem_with(name: str) -> str:
+def _problem_with(name: str, written: str) -> str:
+    if len(written.strip().splitlines()) > 1:
+        return f"the name {name!r} goes over several lines: is a quotation mark without its partner?"
     if not name:
         return "the name is empty: fill it in, or delete the line"
     if not name.isprintable():
@@ -111,8 +115,10 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     columns: list[str] = []
     rows: list[tuple[int, dict[str, str]]] = []
+    end = begin = 0
     try:
         for fields in reader:
+            begin, end = end + 1, reader.line_num
             if not any(field.strip() for field in fields):
                 continue
             if not columns:
@@ -130,6 +136,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             rows.append((reader.line_num, dict(zip(columns, fields, strict=False))))
     except csv.Error as error:
         raise RosterError(f"{path}, line {reader.line_num}: {error}") from None
+    # To the reader, an open quotation mark is closed by the end of the file: all lines below it would be one field.
+    if text.count('"') % 2 and end > begin:
+        raise RosterError(f"{path}, line {begin}: a quotation mark has no partner: close it, or take it away")
     return rows
 
 
@@ -151,7 +160,20 @@ def read_passwords(path: Path) -> dict[str, str]:
     Raises:
         RosterError: the file is not one of ours.
     """
-    return {row[ROLE]: str(conninfo_to_dict(row[URL])["password"]) for row in _known(path)}
+    return {row[ROLE]: _password(row, path) for row in _known(path)}
+
+
+def _password(row: Mapping[str, str], path: Path) -> str:
+    password = None
+    # The driver's error shows the address, and with it the password. So ours is raised outside.
+    with suppress(psycopg.ProgrammingError):
+        password = conninfo_to_dict(row[URL]).get("password")
+    if not password:
+        raise RosterError(
+            f"{path}: the address of {row[ROLE]} has no password that can be read: put it right, or delete the line and"
+            " make a new one with --new-passwords and a list with this one name"
+        )
+    return str(password)
 
 
 def write_addresses(path: Path, learners: Iterable[Learner], urls: Mapping[str, str]) -> None:

@@ -89,6 +89,26 @@ def test_a_file_that_is_no_list_is_refused(tmp_path: Path, text: str, encoding: 
         read_names(saved(tmp_path, text, encoding))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('name\nAnna\n"Ben Ode\nCaro\n', "line 3: a quotation mark has no partner"),
+        ('name,group\nAnna,"a\nBen,b\nCaro,c\n', "line 2: a quotation mark has no partner"),
+        ('name\r\nAnna\r\n"Ben Ode\r\n"Caro\r\n', "the name 'Ben Ode Caro' goes over several lines"),
+    ],
+)
+def test_an_open_quotation_mark_does_not_swallow_the_class(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(RosterError, match=words):
+        read_names(saved(tmp_path, text))
+
+
+def test_quotation_marks_in_their_place_are_read(tmp_path: Path) -> None:
+    text = 'name,note\n"Berg, Anna","two\nlines"\n"Bob" Smith,5" screen\nRobert "Rob" Ode,\n'
+    learners = read_names(saved(tmp_path, text))
+    assert [learner.name for learner in learners] == ["Berg, Anna", "Bob Smith", 'Robert "Rob" Ode']
+    assert learners[0].row["note"] == "two\nlines"
+
+
 def test_a_missing_file_is_a_short_error(tmp_path: Path) -> None:
     with pytest.raises(RosterError, match=r"nowhere\.csv cannot be read"):
         read_names(tmp_path / "nowhere.csv")
