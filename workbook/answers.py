@@ -26,6 +26,10 @@ class UnreadableError(Exception):
     """A file that is no notebook. The text says why."""
 
 
+class CourseError(Exception):
+    """A notebook of the course itself is damaged. The text says which, and what to type."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """An exercise as the course asks it.
@@ -103,14 +107,28 @@ def read_course(notebooks: Path) -> list[AskedDay]:
 
     Args:
         notebooks: the folder of the learner's versions, with the solved ones in `solutions/` below it.
+
+    Raises:
+        CourseError: a notebook is missing or damaged, e.g. because somebody has worked in it and not in the copy.
     """
-    return [_asked(path, notebooks / path.name) for path in sorted((notebooks / "solutions").glob("day*.ipynb"))]
+    days = []
+    for path in sorted((notebooks / "solutions").glob("day*.ipynb")):
+        try:
+            days.append(_asked(path, notebooks / path.name))
+        except (UnreadableError, LookupError):
+            number = int(path.name[3:5])
+            raise CourseError(
+                f"{notebooks.name}/{path.name}, or its solved version, is not as the course has it. If you have worked"
+                f" in it, copy it to another folder first. Then type python3 -m workbook build {number}: that writes"
+                " both anew."
+            ) from None
+    return days
 
 
 def _asked(solved: Path, open_: Path) -> AskedDay:
-    title = TITLE.search("".join(json.loads(solved.read_text(encoding="utf-8"))["cells"][0]["source"]))
     stubs = {cell.id: cell.source for cell in read_cells(open_)}
     cells = read_cells(solved)
+    title = TITLE.search("".join(json.loads(solved.read_text(encoding="utf-8-sig"))["cells"][0]["source"]))
     handed_in = {}
     for cell in cells:
         for call in _calls_of_check(cell.source):

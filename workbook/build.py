@@ -94,7 +94,8 @@ def build(
             except notebooks.BrokenCellError as error:
                 raise notebooks.BrokenCellError(f"{path.parent.name}/{path.name}: {error}") from None
             _stop_at(lint_outputs(f"{path.parent.name}/{path.name}", notebook))
-            if path.exists() and notebooks.same_but_for_pictures(notebook, notebooks.read(path)):
+            stored = notebooks.read_or_none(path) if path.exists() else None
+            if stored is not None and notebooks.same_but_for_pictures(notebook, stored):
                 say(f"{path.parent.name}/{path.name}: unchanged")
                 continue
             path.write_text(notebooks.text_of(notebook), encoding="utf-8", newline="\n")
@@ -136,9 +137,9 @@ def stale(source: Path, target: Path, *, guides: Path | None = None, only: int |
             if not path.exists():
                 problems.append(f"{name}: missing: type python3 -m workbook build {day.number}")
                 continue
-            stored = notebooks.read(path)
+            stored = notebooks.read_or_none(path)
             fresh = notebooks.text_of(compose(day, variant, days))
-            if notebooks.text_of(notebooks.without_outputs(stored)) != fresh:
+            if stored is None or notebooks.text_of(notebooks.without_outputs(stored)) != fresh:
                 problems.append(f"{name}: is not what its source gives: type python3 -m workbook build {day.number}")
             else:
                 problems += lint_outputs(name, stored)

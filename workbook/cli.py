@@ -143,6 +143,7 @@ def progress(
     check: Annotated[bool, typer.Option("--check", help="Run the notebooks and the checks now.")] = False,
 ) -> None:
     """Show how far you have come, exercise by exercise, as your saved notebooks say. Nothing is run without --check."""
+    from workbook.copies import CopyError
     from workbook.copies import progress as look
     from workbook.paths import MY
     from workbook.tables import print_progress
@@ -150,7 +151,10 @@ def progress(
     copy = (folder or MY).resolve()
     if not copy.is_dir():
         _stop(f"{folder or 'my/'} is no folder: name the one that holds your notebooks, or type python3 -m workbook")
-    days = list(look(copy=copy))
+    try:
+        days = list(look(copy=copy))
+    except CopyError as error:
+        _stop(str(error))
     if check and any(states for _, states in days):
         from workbook.grading.cli import check_own
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from workbook.answers import (
     Asked,
     AskedDay,
+    CourseError,
     Found,
     UnreadableError,
     WrittenCell,
@@ -42,7 +43,7 @@ def start_day(number: int, *, notebooks: Path = NOTEBOOKS, copy: Path = MY) -> P
         The new file.
 
     Raises:
-        CopyError: there is no such day, or a copy is there already.
+        CopyError: there is no such day, a copy is there already, or the course itself is damaged.
     """
     source = notebooks / asked_day(number, notebooks).name
     own = copy / source.name
@@ -66,7 +67,7 @@ def reset_day(number: int, *, notebooks: Path = NOTEBOOKS, copy: Path = MY) -> t
         The new file, and where the old one is now; None where there was none.
 
     Raises:
-        CopyError: there is no such day.
+        CopyError: there is no such day, or the course itself is damaged. The copy is where it was.
     """
     own = copy / asked_day(number, notebooks).name
     aside = None
@@ -83,13 +84,20 @@ def asked_day(number: int, notebooks: Path = NOTEBOOKS) -> AskedDay:
     """What a day asks.
 
     Raises:
-        CopyError: there is no such day.
+        CopyError: there is no such day, or the course itself is damaged.
     """
-    course = read_course(notebooks)
+    course = _course(notebooks)
     for day in course:
         if day.number == number:
             return day
     raise CopyError(f"there is no day {number}: there are {', '.join(str(day.number) for day in course)}")
+
+
+def _course(notebooks: Path) -> list[AskedDay]:
+    try:
+        return read_course(notebooks)
+    except CourseError as error:
+        raise CopyError(str(error)) from None
 
 
 def difference(number: int, *, notebooks: Path = NOTEBOOKS, copy: Path = MY) -> Iterator[tuple[str, list[str]]]:
@@ -103,7 +111,7 @@ def difference(number: int, *, notebooks: Path = NOTEBOOKS, copy: Path = MY) -> 
         what begins with `-` is the learner's, what begins with `+` the solution's.
 
     Raises:
-        CopyError: there is no such day, or no copy of it that can be read.
+        CopyError: there is no such day, no copy of it that can be read, or the course itself is damaged.
     """
     day = asked_day(number, notebooks)
     own, notes = find_notebook(copy, day)
@@ -177,8 +185,11 @@ def progress(
     Yields:
         Each day, with the state of each exercise (see `last_said`), or with the reason why there is none; the reason is
         empty where the day was not begun.
+
+    Raises:
+        CopyError: the course itself is damaged.
     """
-    for day in read_course(notebooks):
+    for day in _course(notebooks):
         own, _ = find_notebook(copy, day)
         if own is None:
             yield day, ""

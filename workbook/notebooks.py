@@ -22,6 +22,14 @@ def read(path: Path) -> Any:
     return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
 
 
+def read_or_none(path: Path) -> Any | None:
+    """The same, or None for a file that is no notebook, e.g. one with the marks of a merge in it."""
+    try:
+        return read(path)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
 def text_of(notebook: Any) -> str:
     """A notebook as the text of its file: the same bytes on every system."""
     import nbformat

@@ -81,6 +81,15 @@ def test_a_notebook_edited_by_hand_is_stale(built: Course) -> None:
     assert problem.startswith("notebooks/day99_a_sample.ipynb: is not what its source gives")
 
 
+def test_a_notebook_that_is_none_any_more_is_named_and_built_anew(built: Course) -> None:
+    for path in built.files():
+        path.write_text("<<<<<<< HEAD\n", encoding="utf-8")
+    problems = stale(built.source, built.target)
+    assert [problem.rsplit(": ", 1)[1] for problem in problems] == ["type python3 -m workbook build 99"] * 2
+    build(built.source, built.target)
+    assert stale(built.source, built.target) == []
+
+
 def test_missing_and_left_over_notebooks_are_named(built: Course) -> None:
     built.files()[0].rename(built.target / "day98_gone.ipynb")
     gone, missing = stale(built.source, built.target)

@@ -128,6 +128,36 @@ def test_without_a_copy_there_is_a_plain_reason(built: Course, my: Path) -> None
     assert states(built, my) == f"{NAME} is no notebook that can be read (is not JSON)."
 
 
+def cut_out(path: Path) -> None:
+    """What somebody does to a notebook of the course who takes it for their copy."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"] = [cell for cell in notebook["cells"] if "# Exercise 99.1" not in "".join(cell["source"])]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def merge(path: Path) -> None:
+    path.write_text("<<<<<<< HEAD\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("which", "damage"),
+    [(0, cut_out), (0, merge), (0, Path.unlink), (1, merge)],
+    ids=["a cell gone", "marks of a merge", "missing", "solved one with marks"],
+)
+def test_a_damaged_notebook_of_the_course_is_named_with_what_mends_it(
+    built: Course, my: Path, which: int, damage: Callable[[Path], None]
+) -> None:
+    path = start_day(99, notebooks=built.target, copy=my)
+    path.write_text("mine", encoding="utf-8")
+    damage(built.files()[which])
+    for call in (start_day, reset_day, lambda number, **folders: list(difference(number, **folders))):
+        with pytest.raises(CopyError, match=rf"{NAME}, or its .* python3 -m workbook build 99"):
+            call(99, notebooks=built.target, copy=my)  # type: ignore[operator]
+    with pytest.raises(CopyError, match="python3 -m workbook build 99"):
+        list(progress(notebooks=built.target, copy=my))
+    assert path.read_text(encoding="utf-8") == "mine"
+
+
 def test_progress_tells_what_a_check_has_seen_from_what_none_has(built: Course, my: Path) -> None:
     assert states(built, my) == ""
     path = start_day(99, notebooks=built.target, copy=my)
