@@ -5,6 +5,7 @@ Why it is a database each and not only a schema, and where the limits come from:
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,9 +55,27 @@ SELECT rolname, shobj_description(oid, 'pg_authid')
 FROM pg_roles
 """
 
-DATABASES = """
-SELECT datname, shobj_description(oid, 'pg_database')
+# Stands for the comment of a database that a broken off `create` has left: made, not yet signed, and closed to all.
+UNSIGNED = "not signed yet"
+
+DATABASES = f"""
+SELECT datname, coalesce(shobj_description(oid, 'pg_database'), CASE WHEN NOT datallowconn THEN '{UNSIGNED}' END)
 FROM pg_database
+"""
+
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid, 5000)
+FROM pg_stat_activity
+WHERE usename = %s
+"""
+
+# Everybody may enter the databases that were there before the class, and leave e.g. a large object there.
+ELSEWHERE = """
+SELECT DISTINCT datname
+FROM pg_shdepend
+JOIN pg_database AS place ON place.oid = dbid
+WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
+ORDER BY datname
 """
 
 PLACES = """
@@ -152,7 +171,7 @@ def create(
 ) -> Made:
     """Make what is missing for a class: roles, databases, and a file with everybody's address.
 
-    Doing it again changes no password and no data.
+    Doing it again changes no password and no data, and finishes what was broken off.
 
     Args:
         names: a CSV file, see `workbook.roster.read_names`.
@@ -163,12 +182,13 @@ def create(
 
     Raises:
         RosterError: the list cannot be used. Nothing was changed.
-        ClassroomError: a right is missing, or a role of this name belongs to somebody else. Nothing was changed.
+        ClassroomError: no server is named, a right is missing, or a role of this name belongs to somebody else. Nothing
+            was changed.
         StoreUnavailableError: the server cannot be reached.
     """
     learners = read_names(names)
     passwords = read_passwords(out)
-    url = server_url()
+    url = _server_of_the_class()
     with open_connection(url, "public") as admin, in_our_words(admin):
         superuser = refuse_without_rights(admin)
         there = _ours(admin, learners, "role", MARKED)
@@ -190,13 +210,16 @@ def create(
             out, learners, {role: _address(url, role, password, *goal) for role, password in passwords.items()}
         )
         for learner in learners:
-            if learner.role not in there:
-                make_role(admin, learner.role, MARK + learner.name, superuser)
-            if learner.role not in there or new_passwords:
-                set_password(admin, learner.role, passwords[learner.role])
+            # Both or neither: next time, a role that is there counts as one that has its password.
+            with admin.transaction():
+                if learner.role not in there:
+                    make_role(admin, learner.role, MARK + learner.name, superuser)
+                if learner.role not in there or new_passwords:
+                    set_password(admin, learner.role, passwords[learner.role])
             _limit(admin, learner.role, connections)
             if learner.role not in databases:
                 make_database(admin, learner.role, MARK + learner.name)
+            _sign_database(admin, learner.role, MARK + learner.name)
             let_in(admin, learner.role, url)
         locked_out = _locked_out(url, passwords)
     return Made(
@@ -214,11 +237,13 @@ def remove(learners: Iterable[Learner]) -> list[str]:
         The roles that were there.
 
     Raises:
-        ClassroomError: a right is missing, or a role of this name belongs to somebody else. Nothing was dropped.
+        ClassroomError: no server is named, a right is missing, or a role of this name belongs to somebody else. Nothing
+            was dropped.
         StoreUnavailableError: the server cannot be reached.
     """
     learners = list(learners)
-    with open_connection(server_url(), "public") as admin, in_our_words(admin):
+    url = _server_of_the_class()
+    with open_connection(url, "public") as admin, in_our_words(admin):
         refuse_without_rights(admin)
         there = _ours(admin, learners, "role", MARKED)
         databases = _ours(admin, learners, "database", DATABASES)
@@ -226,9 +251,13 @@ def remove(learners: Iterable[Learner]) -> list[str]:
             name = sql.Identifier(learner.role)
             if learner.role in there:
                 admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(name))
+                admin.execute(END_SESSIONS, (learner.role,))
             if learner.role in databases:
                 admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
             if learner.role in there:
+                for (database,) in admin.execute(ELSEWHERE, (learner.role,)).fetchall():
+                    with open_connection(make_conninfo(url, dbname=database), "public") as inside, in_our_words(inside):
+                        inside.execute(sql.SQL("DROP OWNED BY {}").format(name))
                 admin.execute(sql.SQL("DROP ROLE {}").format(name))
     return sorted(there | databases)
 
@@ -237,9 +266,10 @@ def present() -> list[Presence]:
     """Everybody for whom there is a role, with the connections of this moment.
 
     Raises:
+        ClassroomError: no server is named.
         StoreUnavailableError: the server cannot be reached.
     """
-    with open_connection(server_url(), "public") as admin, in_our_words(admin):
+    with open_connection(_server_of_the_class(), "public") as admin, in_our_words(admin):
         return admin.cursor(row_factory=class_row(Presence)).execute(PRESENT, {"mark": MARK}).fetchall()
 
 
@@ -252,6 +282,16 @@ def places() -> Places:
     with open_connection(server_url(), "public") as admin, in_our_words(admin):
         allowed, reserved, limits = admin.execute(PLACES, (MARK,)).fetchall()[0]
     return Places(allowed, limits + reserved + RESERVE)
+
+
+def _server_of_the_class() -> str:
+    # The private server would do as well as any, and nobody could reach it from another machine.
+    if not os.environ.get("EVENTSTORE_URL"):
+        raise ClassroomError(
+            "EVENTSTORE_URL is not set in this terminal: set it to the address of the server of the class,"
+            " postgresql://user:password@host:port/database, for a role that may make roles and databases"
+        )
+    return server_url()
 
 
 def refuse_without_rights(admin: psycopg.Connection) -> bool:
@@ -272,7 +312,7 @@ def _ours(admin: psycopg.Connection, learners: Iterable[Learner], kind: str, que
     found = {}
     for learner in learners:
         if learner.role in comments:
-            found[learner.role] = comments[learner.role] == MARK + learner.name
+            found[learner.role] = comments[learner.role] in (MARK + learner.name, UNSIGNED)
     strangers = [name for name, ours in found.items() if not ours]
     if strangers:
         raise ClassroomError(
@@ -301,22 +341,27 @@ def set_password(admin: psycopg.Connection, role: str, password: str) -> None:
 
 def _limit(admin: psycopg.Connection, role: str, connections: int) -> None:
     name = sql.Identifier(role)
-    admin.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(name, sql.Literal(connections)))
+    # A `remove` that was broken off may have left it without the right to log in.
+    admin.execute(sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {}").format(name, sql.Literal(connections)))
     for setting, value in SESSION.items():
         admin.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value)))
 
 
 def make_database(admin: psycopg.Connection, role: str, comment: str) -> None:
-    """A database that has the name of a role."""
+    """A database that has the name of a role. Nobody can enter it before `let_in`."""
     # From template0, which nobody can be connected to, and with the order of text of the private server: outputs that
     # are sorted by name look as they do in the committed notebooks, whatever the language of this server is.
     order = "LOCALE_PROVIDER libc LOCALE 'C'"
     if admin.info.server_version >= 170_000:
         order = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
     name = sql.Identifier(role)
-    make = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' {}").format(name, sql.SQL(order))
-    admin.execute(make)
-    admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(comment)))
+    make = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' ALLOW_CONNECTIONS false {}"
+    admin.execute(sql.SQL(make).format(name, sql.SQL(order)))
+    _sign_database(admin, role, comment)
+
+
+def _sign_database(admin: psycopg.Connection, role: str, comment: str) -> None:
+    admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(role), sql.Literal(comment)))
 
 
 def let_in(admin: psycopg.Connection, role: str, url: str) -> None:
@@ -324,6 +369,7 @@ def let_in(admin: psycopg.Connection, role: str, url: str) -> None:
     name = sql.Identifier(role)
     admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     admin.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {0} TO {0}").format(name))
+    admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
     with open_connection(make_conninfo(url, dbname=role), "public") as inside, in_our_words(inside):
         # The commands of the package work in the schema public.
         inside.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(name))

@@ -6,6 +6,7 @@ import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -166,6 +167,62 @@ def test_a_lost_file_is_said_before_anything_is_changed_and_can_be_made_anew(gro
     open_connection(group.url("anna"), "public").close()
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "COMMENT ON ROLE",
+        "PASSWORD",
+        "CONNECTION LIMIT",
+        "CREATE DATABASE",
+        "COMMENT ON DATABASE",
+        "REVOKE",
+        "GRANT USAGE",
+    ],
+)
+@pytest.mark.parametrize("superuser", [True, False], ids=["superuser", "instructor"])
+def test_what_was_broken_off_is_finished_the_next_time(
+    group: Class, step: str, superuser: bool, request: pytest.FixtureRequest
+) -> None:
+    if not superuser:
+        request.getfixturevalue("instructor")
+    execute = psycopg.Connection.execute
+
+    def broken_off(self: psycopg.Connection, query: Any, *given: Any, **more: Any) -> Any:
+        text = query.as_string() if isinstance(query, sql.Composable) else str(query)
+        if step in text and group.role("ben") in text:
+            raise KeyboardInterrupt
+        return execute(self, query, *given, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Connection, "execute", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            group.create("anna", "ben", "caro")
+    assert group.create("anna", "ben", "caro").locked_out == []
+    with eventstore.connect(group.url("ben")) as store:
+        store.append(event())
+    assert group.remove() == [group.role(name) for name in ("anna", "ben", "caro")]
+    group.everybody.clear()
+
+
+def test_nobody_enters_a_database_that_is_not_closed_to_others_yet(group: Class) -> None:
+    group.create("ben")
+    execute = psycopg.Connection.execute
+    tried: list[str] = []
+
+    def look(self: psycopg.Connection, query: Any, *given: Any, **more: Any) -> Any:
+        text = query.as_string() if isinstance(query, sql.Composable) else str(query)
+        if text.startswith("REVOKE ALL ON DATABASE") and group.role("anna") in text:
+            with pytest.raises(psycopg.OperationalError, match="not currently accepting connections") as caught:
+                psycopg.connect(make_conninfo(group.url("ben"), dbname=group.role("anna")))
+            tried.append(str(caught.value))
+        return execute(self, query, *given, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Connection, "execute", look)
+        group.create("anna", "ben")
+    assert len(tried) == 1
+
+
 def test_who_cannot_log_in_is_named(group: Class, admin: psycopg.Connection) -> None:
     group.create("anna", "ben")
     admin.execute(sql.SQL("ALTER ROLE {} PASSWORD 'other'").format(sql.Identifier(group.role("ben"))))
@@ -246,6 +303,31 @@ def test_after_a_class_nothing_is_left(group: Class, admin: psycopg.Connection) 
         assert found == []
 
 
+@pytest.mark.parametrize("superuser", [True, False], ids=["superuser", "instructor"])
+def test_what_a_learner_has_left_in_another_database_does_not_stop_the_end(
+    group: Class, admin: psycopg.Connection, superuser: bool, request: pytest.FixtureRequest
+) -> None:
+    if not superuser:
+        request.getfixturevalue("instructor")
+    group.create("anna", "ben")
+    # PostgreSQL lets everybody into the databases that were there before.
+    elsewhere = make_conninfo(group.url("anna"), dbname=admin.info.dbname)
+    with psycopg.connect(elsewhere, autocommit=True) as session:
+        session.execute("SELECT lo_create(0)")
+        session.execute("CREATE TEMPORARY TABLE mine (chips int)")
+        assert group.remove() == [group.role("anna"), group.role("ben")]
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+    group.everybody.clear()
+
+
+def test_who_was_to_be_removed_and_was_not_can_log_in_again(group: Class, admin: psycopg.Connection) -> None:
+    group.create("anna")
+    # As far as a removal came that was broken off.
+    admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(group.role("anna"))))
+    assert group.create("anna").locked_out == []
+
+
 def command(*arguments: str) -> Result:
     return CliRunner(env={"COLUMNS": "100"}).invoke(app, ["classroom", *arguments])
 
@@ -279,6 +361,30 @@ def test_removing_asks_first(group: Class) -> None:
     done = command("remove", str(group.names))
     assert done.exit_code == 1
     open_connection(group.url("anna"), "public").close()
+
+
+@pytest.mark.parametrize("what", ["create", "list", "remove"])
+def test_a_class_is_never_made_on_the_private_server(group: Class, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.delenv("EVENTSTORE_URL")
+    started: list[object] = []
+    monkeypatch.setattr("eventstore.database.Cluster.start", lambda cluster: started.append(cluster))
+    group.names.write_text("name\nanna\n", encoding="utf-8")
+    files = {"create": [str(group.names), "--out", str(group.out)], "list": [], "remove": [str(group.names), "--yes"]}
+    done = command(what, *files[what])
+    assert (done.exit_code, done.stdout, started) == (1, "", [])
+    assert done.stderr.startswith("EVENTSTORE_URL is not set in this terminal")
+    assert not group.out.exists()
+
+
+@pytest.mark.parametrize("address", ["postgresql://anna:top%secret@host/db", "postgresql://anna@host/db"])
+def test_a_file_with_a_broken_address_is_said_without_showing_it(group: Class, address: str) -> None:
+    group.names.write_text("name\nanna\n", encoding="utf-8")
+    group.out.write_text(f"name,role,EVENTSTORE_URL\nanna,learner_anna,{address}\n", encoding="utf-8")
+    done = command("create", str(group.names), "--out", str(group.out))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the address of learner_anna has no password that can be read" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_list_changes_nothing(group: Class) -> None:
