@@ -152,7 +152,7 @@ def disk(root: Path) -> Finding:
     """Look at the place where the data go."""
     free = shutil.disk_usage(root).free // 1_000_000
     synced = [part for part in root.parts if part.startswith(SYNCED)]
-    if synced and not {"EVENTSTORE_URL", "EVENTSTORE_HOME"} & set(os.environ):
+    if synced and not (os.environ.get("EVENTSTORE_URL") or os.environ.get("EVENTSTORE_HOME")):
         return Finding(
             "disk",
             f"{free:,} MB free, in the folder {synced[0]!r}, which is copied elsewhere while PostgreSQL writes to it",
@@ -177,7 +177,11 @@ def _notebooks() -> Finding:
 
     problems = stale(NOTEBOOKS / "src", NOTEBOOKS)
     if problems:
-        return Finding("notebooks", f"{len(problems)} not as their sources give them", "type python3 -m workbook build")
+        return Finding(
+            "notebooks",
+            f"{len(problems)} not as their sources give them",
+            "copy what you have written in notebooks/ to another folder, then type python3 -m workbook build",
+        )
     return Finding("notebooks", f"{len(list((NOTEBOOKS / 'src').glob('day*.py')))} days, as their sources give them")
 
 

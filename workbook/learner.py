@@ -78,7 +78,7 @@ def open_lab(arguments: Sequence[str] = ()) -> int:
         StoreUnavailableError: there is no PostgreSQL that could be started.
     """
     cluster = None
-    if "EVENTSTORE_URL" not in os.environ:
+    if not os.environ.get("EVENTSTORE_URL"):
         cluster = Cluster()
         if cluster.status().running:
             cluster = None

@@ -58,9 +58,13 @@ def test_what_the_learner_wrote_is_never_overwritten_and_new_days_are_added(cour
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends JupyterLab with a POSIX signal")
-@pytest.mark.parametrize("running_before", [False, True])
-def test_jupyterlab_runs_and_the_server_that_it_started_stops_with_it(tmp_path: Path, running_before: bool) -> None:
+@pytest.mark.parametrize(("running_before", "url"), [(False, None), (True, None), (False, "")])
+def test_jupyterlab_runs_and_the_server_that_it_started_stops_with_it(
+    tmp_path: Path, running_before: bool, url: str | None
+) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "EVENTSTORE_URL"}
+    if url is not None:
+        environment["EVENTSTORE_URL"] = url
     environment |= {"EVENTSTORE_HOME": str(tmp_path / "home"), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
     environment |= {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
     cluster = Cluster(tmp_path / "home")
