@@ -77,6 +77,10 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
         given = conninfo_to_dict(url)
     if given is None:
         raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}")
+    # The host begins behind the first @. Where that one is of the password, errors about the host show the rest of it.
+    host = str(given.get("host") or "")
+    if "@" in host[1:] and not host.startswith("/"):
+        raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}, and %40 for an @ in the password")
     defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"} | LOST_CABLE
     session = SESSION | {"search_path": sql.Identifier(schema).as_string()} | settings
     try:

@@ -74,7 +74,14 @@ def test_doctor_says_what_to_do_about_a_server_that_is_away_without_showing_the_
     assert "topsecret" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("url", ["postgresql://me:topsecret@127.0.0.1:port/db", "postgres:/me:topsecret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:topsecret@127.0.0.1:port/db",
+        "postgres:/me:topsecret",
+        "postgresql://me:in@topsecret@127.0.0.1/db",
+    ],
+)
 def test_doctor_shows_no_password_of_an_address_that_is_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENTSTORE_URL", url)
     server = next(finding for finding in examine_machine() if finding.what == "PostgreSQL")
