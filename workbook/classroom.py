@@ -69,13 +69,16 @@ FROM pg_stat_activity
 WHERE usename = %s
 """
 
-# Everybody may enter the databases that were there before the class, and leave e.g. a large object there.
-ELSEWHERE = """
+# For the sessions of an admin: functions of anybody in a schema public would run with more rights.
+SAFE = {"search_path": "pg_catalog"}
+
+# Where a role owns something, or has given rights for what it makes. Everybody may enter the databases that were there
+# before the class, and leave e.g. a large object there.
+OWNS_IN = """
 SELECT DISTINCT datname
 FROM pg_shdepend
-JOIN pg_database AS place ON place.oid = dbid
+JOIN pg_database ON pg_database.oid = dbid
 WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
-ORDER BY datname
 """
 
 PLACES = """
@@ -248,17 +251,10 @@ def remove(learners: Iterable[Learner]) -> list[str]:
         there = _ours(admin, learners, "role", MARKED)
         databases = _ours(admin, learners, "database", DATABASES)
         for learner in learners:
-            name = sql.Identifier(learner.role)
             if learner.role in there:
-                admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(name))
-                admin.execute(END_SESSIONS, (learner.role,))
-            if learner.role in databases:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-            if learner.role in there:
-                for (database,) in admin.execute(ELSEWHERE, (learner.role,)).fetchall():
-                    with open_connection(make_conninfo(url, dbname=database), "public") as inside, in_our_words(inside):
-                        inside.execute(sql.SQL("DROP OWNED BY {}").format(name))
-                admin.execute(sql.SQL("DROP ROLE {}").format(name))
+                drop_role_and_database(admin, learner.role, url)
+            elif learner.role in databases:
+                drop_database(admin, learner.role)
     return sorted(there | databases)
 
 
@@ -362,6 +358,29 @@ def make_database(admin: psycopg.Connection, role: str, comment: str) -> None:
 
 def _sign_database(admin: psycopg.Connection, role: str, comment: str) -> None:
     admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(role), sql.Literal(comment)))
+
+
+def drop_role_and_database(admin: psycopg.Connection, role: str, url: str) -> None:
+    """Drop all that a role has on the server, and the role.
+
+    Args:
+        admin: in autocommit mode.
+        role: the name of the role, and of its database, which may be gone already.
+        url: the server, by which the other databases are entered where the role has left something.
+    """
+    name = sql.Identifier(role)
+    admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(name))
+    admin.execute(END_SESSIONS, (role,))
+    drop_database(admin, role)
+    for (database,) in admin.execute(OWNS_IN, (role,)).fetchall():
+        with open_connection(make_conninfo(url, dbname=database), "public", **SAFE) as inside, in_our_words(inside):
+            inside.execute(sql.SQL("DROP OWNED BY {}").format(name))
+    admin.execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+def drop_database(admin: psycopg.Connection, name: str) -> None:
+    """Drop a database, whoever is connected to it, unless it is gone already."""
+    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def let_in(admin: psycopg.Connection, role: str, url: str) -> None:

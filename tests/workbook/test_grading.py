@@ -29,6 +29,7 @@ from typer.testing import CliRunner
 from waiting import wait_until
 
 from workbook import notebooks
+from workbook.answers import read_course
 from workbook.classroom import ClassroomError
 from workbook.cli import app
 from workbook.compose import compose
@@ -397,6 +398,19 @@ def test_a_role_that_may_not_make_roles_is_told_which_right_it_lacks() -> None:
             Rooms(poor.url, processes.new_run())
     finally:
         rooms.close()
+
+
+def test_a_damaged_notebook_of_the_course_ends_the_command_with_what_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved = next((NOTEBOOKS / "solutions").glob("day03*.ipynb"))
+    (tmp_path / "solutions").mkdir()
+    shutil.copy(solved, tmp_path / "solutions")
+    (tmp_path / solved.name).write_text("<<<<<<< HEAD", encoding="utf-8")
+    monkeypatch.setattr("workbook.grading.run.read_course", lambda _: read_course(tmp_path))
+    refused = CliRunner().invoke(app, ["grade", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "python3 -m workbook build 3" in refused.output
 
 
 def test_the_command_says_with_its_exit_code_whether_it_could_grade(tmp_path: Path) -> None:

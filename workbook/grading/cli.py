@@ -84,6 +84,7 @@ def _graded(folders: list[Path], **options: Any) -> Result:
 
     from eventstore.embedded import host
     from eventstore.errors import EventStoreError
+    from workbook.answers import CourseError
     from workbook.classroom import ClassroomError
     from workbook.grading import run
     from workbook.grading.attempt import CannotStartError
@@ -103,7 +104,7 @@ def _graded(folders: list[Path], **options: Any) -> Result:
             return run.grade(folders, tell=tell, **options)
     except ClassroomError as error:
         _stop(f"Each notebook is run in a database of its own. {error}")
-    except (NothingToGradeError, run.OwnChecksError, CannotStartError, EventStoreError, OSError) as error:
+    except (CourseError, NothingToGradeError, run.OwnChecksError, CannotStartError, EventStoreError, OSError) as error:
         _stop(str(error))
     except KeyboardInterrupt:
         print("Stopped. All that was running has been ended and cleared away.", file=sys.stderr)

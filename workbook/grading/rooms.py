@@ -19,7 +19,9 @@ from eventstore.errors import EventStoreError
 from workbook.classroom import (
     CONNECTIONS,
     RESERVE,
+    SAFE,
     ClassroomError,
+    drop_role_and_database,
     let_in,
     make_database,
     make_role,
@@ -41,29 +43,10 @@ WHERE starts_with(rolname, %s) AND shobj_description(oid, 'pg_authid') = %s || c
 ORDER BY rolname
 """
 
-END_SESSIONS = """
-SELECT pg_terminate_backend(pid, 5000)
-FROM pg_stat_activity
-WHERE usename = %s
-"""
-
-# Where a role owns something, or has given rights for what it makes. Anybody may do so in a database that lets it in.
-OWNS_IN = """
-SELECT DISTINCT datname
-FROM pg_shdepend
-JOIN pg_database ON pg_database.oid = dbid
-WHERE refclassid = 'pg_authid'::regclass
-AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
-"""
-
 SIZE = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s"
 
 # A copy may lose all that it has, and so may the server for it. Nothing is kept.
 SESSION = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": "5min"}
-
-
-# A copy may put functions of its own into the schema public, and they would run with the rights of the grader.
-SAFE = {"search_path": "pg_catalog"}
 
 
 @dataclass(frozen=True)
@@ -174,15 +157,7 @@ class Rooms:
         return [name for (name,) in self._admin.execute(LEFT, (beginning, MARK)).fetchall()]
 
     def _drop(self, name: str) -> None:
-        role = sql.Identifier(name)
-        self._admin.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(role))
-        self._admin.execute(END_SESSIONS, (name,))
-        self._admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(role))
-        # In those of others it may own nothing but large objects, which everybody may make.
-        for (database,) in self._admin.execute(OWNS_IN, (name,)).fetchall():
-            with self._inside(database) as inside:
-                inside.execute(sql.SQL("DROP OWNED BY {}").format(role))
-        self._admin.execute(sql.SQL("DROP ROLE {}").format(role))
+        drop_role_and_database(self._admin, name, self._url)
 
     def _inside(self, database: str) -> psycopg.Connection:
         return open_connection(make_conninfo(self._url, dbname=database), "public", **SAFE)

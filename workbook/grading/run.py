@@ -67,6 +67,7 @@ def grade(
         tell: called after each copy: how many are done, of how many, and which one it was.
 
     Raises:
+        CourseError: a notebook of the course is missing or damaged.
         NothingToGradeError: no notebook was found, or there is no such day.
         OwnChecksError: see there.
         ClassroomError: the role of EVENTSTORE_URL may not make roles and databases.
