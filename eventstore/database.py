@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -77,10 +78,13 @@ def open_connection(url: str, schema: str, **settings: str) -> psycopg.Connectio
         given = conninfo_to_dict(url)
     if given is None:
         raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}")
-    # The host begins behind the first @. Where that one is of the password, errors about the host show the rest of it.
-    host = str(given.get("host") or "")
-    if "@" in host[1:] and not host.startswith("/"):
-        raise StoreUnavailableError(f"that is no PostgreSQL URL: {URL_FORM}, and %40 for an @ in the password")
+    # A slash or an @ in a password, written as it is, ends it. The driver would show the rest as the host or the port.
+    two_ends = re.match("postgres(ql)?://[^?]*@[^?]*@", url)
+    if two_ends or not re.fullmatch("[0-9, ]*", str(given.get("port", ""))):
+        raise StoreUnavailableError(
+            f"the host or the port in that URL cannot be right: {URL_FORM}, with %2F for a slash in the password,"
+            " %3A for a colon and %40 for an @"
+        )
     defaults: dict[str, Any] = {"connect_timeout": 10, "application_name": "eventstore"} | LOST_CABLE
     session = SESSION | {"search_path": sql.Identifier(schema).as_string()} | settings
     try:

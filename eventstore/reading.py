@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from eventstore import payload
-from eventstore.errors import EventStoreError
+from eventstore.errors import EventStoreError, InvalidEventError
 from eventstore.events import DomainEvent, EventMetadata, EventQueryFilter, EventSnapshot
 
 GET_BY_AGGREGATE = """
@@ -265,5 +265,16 @@ def events_from(found: Iterable[tuple[Any, ...]]) -> Iterator[DomainEvent]:
 
 
 def snapshot_from(row: tuple[Any, ...]) -> EventSnapshot:
-    """A snapshot from a row."""
-    return EventSnapshot(aggregate_id=row[0], version=row[1], state=payload.decode(row[2]), schema_version=row[3])
+    """A snapshot from a row.
+
+    Raises:
+        EventStoreError: Python cannot read its state, or could not write it, because it was saved around the store.
+    """
+    aggregate_id, version, text, schema_version = row
+    try:
+        state = payload.decode(text)
+        return EventSnapshot(aggregate_id=aggregate_id, version=version, state=state, schema_version=schema_version)
+    except (InvalidEventError, *payload.UNREADABLE) as error:
+        raise EventStoreError(
+            f"the snapshot of {aggregate_id} at version {version} cannot be read ({error}): delete it, it is a cache"
+        ) from None

@@ -400,8 +400,46 @@ def test_a_bad_url_is_refused() -> None:
             eventstore.connect(junk)
 
 
+@pytest.mark.parametrize("password", ["sesame/open", "open@sesame", "open@sesame/1", "sesame:open", "open:sesame@1"])
+def test_no_part_of_a_password_is_printed_that_was_written_into_a_url_as_it_is(password: str) -> None:
+    """Some characters end it too early, and what follows looks like the host or the port."""
+    with pytest.raises(EventStoreError) as caught:
+        eventstore.connect(f"postgresql://localhost:{password}@127.0.0.1:1/nowhere?connect_timeout=2")
+    assert "sesame" not in str(caught.value)
+
+
 def test_a_bad_schema_is_refused() -> None:
     names: list[Any] = [None, 5, 10**5_000, "", "\0", "\ud800", "x" * 64, b"public", pd.NA, np.array(["a"])]
     for junk in names:
         with pytest.raises(EventStoreError):
             eventstore.connect(os.environ["EVENTSTORE_URL"], schema=junk)
+
+
+INSERT = """
+INSERT INTO domain_events (id, event_type, aggregate_id, version, event_data)
+VALUES (gen_random_uuid(), 'moved', 'hand', 1, %s)
+"""
+
+
+@pytest.mark.parametrize("number", ["1" * 5_000, "1" * 500 + ".5", "[" * 2_000 + "]" * 2_000])
+def test_what_was_written_around_the_store_and_python_cannot_read_is_named(
+    store: eventstore.PostgresEventStore, number: str
+) -> None:
+    text = f'{{"n": {number}}}'
+    with store.connection() as connection:
+        connection.execute(INSERT, (text,))
+        connection.execute("SELECT create_snapshot('hand', 1, %s)", (text,))
+    with pytest.raises(eventstore.EventStoreError, match=r"^event .* cannot be read"):
+        store.get_by_aggregate("hand")
+    with pytest.raises(eventstore.EventStoreError, match=r"^the snapshot of hand at version 1 cannot be read"):
+        store.get_latest_snapshot("hand")
+
+
+def test_a_state_that_no_snapshot_may_hold_was_saved_around_the_store_and_is_named(
+    store: eventstore.PostgresEventStore,
+) -> None:
+    with store.connection() as connection:
+        connection.execute(INSERT, ("{}",))
+        connection.execute("SELECT create_snapshot('hand', 1, %s)", ('{"n": 9007199254740993.5}',))
+    with pytest.raises(eventstore.EventStoreError, match=r"^the snapshot of hand at version 1 .* 2\*\*53"):
+        store.get_latest_snapshot("hand")
