@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
+from weakref import WeakSet
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from eventstore.database import open_connection, our_word_for, server_url
+from eventstore.embedded import host
 from eventstore.errors import EventStoreError
 
 Answer = TypeVar("Answer")
@@ -36,13 +37,14 @@ class Connections:
         self._url, self.schema = url, schema
         self._closed = False
         self._start_empty()
+        _ALL.add(self)
 
     def _start_empty(self) -> None:
-        self._process = os.getpid()
         # The last one given back is the first one taken: it is the warmest, and the others may grow old.
         self._free: deque[psycopg.Connection] = deque()
         self._opened = self._waiting = 0
         self._given_back = threading.Condition()
+        self._lenders: set[int] = set()
 
     def run(self, work: Callable[[psycopg.Connection], Answer]) -> Answer:
         """Do a piece of work that may be done twice, and turn the driver's errors into ours.
@@ -55,9 +57,6 @@ class Connections:
             StoreUnavailableError: the server cannot be reached, or broke off the call on a new connection.
             EventStoreError: whatever else the server refused.
         """
-        if self._process != os.getpid():
-            # This is the child of a fork. The connections are the parent's, who would get our answers, and we his.
-            self._start_empty()
         while True:
             connection, kept = self._take()
             try:
@@ -67,6 +66,24 @@ class Connections:
                     raise our_word_for(error, connection) from None
             finally:
                 self._give_back(connection)
+
+    def run_and_lend(self, work: Callable[[psycopg.Connection], Answer]) -> Answer:
+        """The same for work that calls code of others, which may ask for a second connection in the same thread.
+
+        It gets one above the maximum, if need be: where all have lent theirs, it would wait for those who wait for it.
+        What it makes of rows and cursors on the first one does not stay.
+        """
+
+        def lend(connection: psycopg.Connection) -> Answer:
+            me, factories = threading.get_ident(), (connection.row_factory, connection.cursor_factory)
+            self._lenders.add(me)
+            try:
+                return work(connection)
+            finally:
+                self._lenders.discard(me)
+                connection.row_factory, connection.cursor_factory = factories
+
+        return self.run(lend)
 
     def __reduce__(self) -> tuple[type[Connections], tuple[str | None, str]]:
         # What is pickled is the address, with its password, and not the connections: a copy opens its own.
@@ -80,9 +97,10 @@ class Connections:
 
     def close(self) -> None:
         self._closed = True
-        while self._free:
-            self._free.pop().close()
-            self._note_closed()
+        with suppress(IndexError):  # not "while there are any": another thread may take the last one meanwhile
+            while True:
+                self._free.pop().close()
+                self._note_closed()
 
     def _take(self) -> tuple[psycopg.Connection, bool]:
         """A connection, and whether it was kept from an earlier call."""
@@ -98,10 +116,13 @@ class Connections:
                 while True:
                     with suppress(IndexError):
                         return self._free.pop(), True
-                    if self._opened < MAX_CONNECTIONS:
+                    if self._opened < MAX_CONNECTIONS or threading.get_ident() in self._lenders:
                         self._opened += 1
                         break
                     self._given_back.wait()
+            except BaseException:  # an interrupt, maybe after somebody has told us: then the next one has to know
+                self._given_back.notify()
+                raise
             finally:
                 self._waiting -= 1
         try:
@@ -111,12 +132,15 @@ class Connections:
             raise
 
     def _give_back(self, connection: psycopg.Connection) -> None:
-        if self._closed or connection.pgconn.transaction_status != IDLE:
+        unwanted = self._closed or self._opened > MAX_CONNECTIONS
+        if unwanted or connection.pgconn.transaction_status != IDLE:
             connection.close()  # the server rolls an open transaction back
             self._note_closed()
             return
         self._free.append(connection)
-        if self._waiting:
+        if self._closed:  # since we have looked; whoever did it may have missed this one
+            self.close()
+        elif self._waiting:
             with self._given_back:
                 self._given_back.notify()
 
@@ -124,3 +148,16 @@ class Connections:
         with self._given_back:
             self._opened -= 1
             self._given_back.notify()
+
+
+# The child of a fork must not touch what its parent has: each would get answers to the questions of the other. It is
+# told before it does anything else, because of its threads the first to notice could come too late for the second.
+_ALL: WeakSet[Connections] = WeakSet()
+
+
+def _start_empty_in_child() -> None:
+    for connections in list(_ALL):
+        connections._start_empty()
+
+
+host.in_each_child(_start_empty_in_child)

@@ -266,7 +266,8 @@ class PostgresEventStore:
 
     def _append(self, batch: list[DomainEvent], connection: psycopg.Connection | None) -> list[DomainEvent]:
         if connection is None:
-            stored = self._connections.run(lambda own: self._appending.append(own, batch)) if batch else []
+            run = self._connections.run_and_lend if self._inline else self._connections.run
+            stored = run(lambda own: self._appending.append(own, batch)) if batch else []
             if self._bus is not None:
                 self._bus.publish(*stored)
             return stored

@@ -20,6 +20,7 @@ def schema() -> Iterator[str]:
     name = f"test {uuid4().hex}"  # the space shows every place that forgets to quote
     yield name
     with psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '60s'")  # against a test that has left a transaction open
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import TypeVar
 
 # Seconds. Nothing that is waited for takes long; the limit turns a test that would never end into one that fails.
@@ -27,3 +29,20 @@ def wait_until(look: Callable[[], Seen], what: str) -> Seen:
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.002)
     return seen
+
+
+def begin(call: Callable[[], Seen]) -> Future[Seen]:
+    """Call something in a thread that nobody waits for at the end: a call that never comes back fails one test only.
+
+    The threads of an executor are joined when it is left, and again at the end of the program.
+    """
+    future: Future[Seen] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return future

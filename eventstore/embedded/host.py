@@ -103,7 +103,12 @@ def exclusive(path: Path) -> Iterator[None]:
     """Hold a lock that one process of this machine can have at a time; the end of the process frees it, too."""
     with path.open("ab") as file:
         _lock(file)
-        yield
+        try:
+            yield
+        finally:
+            if sys.platform != "win32":
+                # Closing the file is not enough: if another thread has forked meanwhile, the child has it open as well.
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def running_as_root() -> bool:
@@ -237,6 +242,12 @@ def _patiently(work: Callable[[], object]) -> None:
         except _HELD_BY_OTHERS:
             time.sleep(pause)
     work()
+
+
+def in_each_child(then: Callable[[], object]) -> None:
+    """From now on, do something in the child of each fork before anything else there. Windows has no fork."""
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=then)
 
 
 @contextlib.contextmanager

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Barrier, Condition, get_ident
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from durable_server import kill
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from waiting import PATIENCE, wait_until
+from waiting import PATIENCE, begin, wait_until
 
 import eventstore
+from eventstore import connections
 from eventstore.embedded import Cluster
 
 
@@ -99,10 +105,10 @@ def test_connections_that_die_under_many_threads_leave_room_for_others(
 ) -> None:
     """More die than there may be, so that one that was forgotten would be missed."""
     most = 0
-    with ThreadPoolExecutor(24) as threads, psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as other:
+    with psycopg.connect(os.environ["EVENTSTORE_URL"], autocommit=True) as other:
         for number in range(24):
-            streams = [f"hand {number}-{thread}" for thread in range(24)]
-            appended = [threads.submit(store.append, replace(event(1), aggregate_id=stream)) for stream in streams]
+            events = [replace(event(1), aggregate_id=f"hand {number}-{thread}") for thread in range(24)]
+            appended = [begin(partial(store.append, each)) for each in events]
             alive = sessions(schema)
             most = max(most, len(alive))
             if alive:
@@ -110,7 +116,7 @@ def test_connections_that_die_under_many_threads_leave_room_for_others(
             for each in appended:
                 with suppress(eventstore.StoreUnavailableError):  # those whose session was killed at work
                     each.result(timeout=PATIENCE)
-        last = [threads.submit(store.append, replace(event(1), aggregate_id=f"last {n}")) for n in range(24)]
+        last = [begin(partial(store.append, replace(event(1), aggregate_id=f"last {n}"))) for n in range(24)]
         assert [each.result(timeout=PATIENCE).version for each in last] == [1] * 24
     assert most <= 8
 
@@ -127,6 +133,130 @@ def test_who_waits_for_a_connection_is_told_that_the_store_was_closed(
         problems = [str(error) for each in calls if (error := each.exception(timeout=PATIENCE))]
     assert len(problems) == 4
     assert all("connect again" in problem for problem in problems)
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+
+
+def test_who_is_interrupted_in_the_moment_when_a_connection_is_his_leaves_it_to_the_next(
+    store: eventstore.PostgresEventStore, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_line = []
+
+    class CtrlC(Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            first = not in_line
+            in_line.append(first)
+            told = super().wait(timeout)
+            if first:
+                raise KeyboardInterrupt
+            return told
+
+    monkeypatch.setattr(connections, "threading", SimpleNamespace(Condition=CtrlC, get_ident=get_ident))
+    url = make_conninfo(os.environ["EVENTSTORE_URL"], application_name=schema)
+    with eventstore.connect(url, schema=schema) as crowded, store.connection() as holder, store.connection() as watcher:
+
+        def at_work() -> list[int]:
+            return [pid for (pid,) in watcher.execute(WAITING, (schema,))]
+
+        with holder.transaction():
+            holder.execute("LOCK TABLE domain_events IN ACCESS EXCLUSIVE MODE")
+            calls = [begin(partial(crowded.exists, "hand")) for _ in range(connections.MAX_CONNECTIONS)]
+            wait_until(lambda: len(at_work()) == connections.MAX_CONNECTIONS, "calls that wait for the lock")
+            interrupted = begin(partial(crowded.exists, "hand"))
+            wait_until(lambda: len(in_line) == 1, "the first in line")
+            following = begin(partial(crowded.exists, "hand"))
+            wait_until(lambda: len(in_line) == 2, "the second in line")
+            holder.execute("SELECT pg_cancel_backend(%s)", (at_work()[0],))
+            assert isinstance(interrupted.exception(timeout=PATIENCE), KeyboardInterrupt)
+            wait_until(lambda: len(at_work()) == connections.MAX_CONNECTIONS, "the second in line at work")
+        assert following.result(timeout=PATIENCE) is False
+        assert sum(each.exception(timeout=PATIENCE) is not None for each in calls) == 1
+
+
+def test_a_connection_given_back_while_the_store_is_closed_is_closed_too(
+    store: eventstore.PostgresEventStore, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CloseMeanwhile:
+        """Stands for the state that is looked for, and closes the store just before the answer."""
+
+        def __ne__(self, found: object) -> bool:
+            store.close()
+            return found != TransactionStatus.IDLE
+
+    monkeypatch.setattr(connections, "IDLE", CloseMeanwhile())
+    store.append(event(1))
+    wait_until(lambda: not sessions(schema), "the end of the sessions")
+    with pytest.raises(eventstore.EventStoreError, match="connect again"):
+        store.exists("hand")
+
+
+def test_the_last_connection_may_be_taken_while_the_store_is_closed(
+    store: eventstore.PostgresEventStore, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TakenMeanwhile(deque[psycopg.Connection]):
+        """Somebody takes what is there just after it was seen."""
+
+        def __bool__(self) -> bool:
+            there = len(self) > 0
+            if there:
+                self.pop().close()
+            return there
+
+    monkeypatch.setattr(connections, "deque", TakenMeanwhile)
+    url = make_conninfo(os.environ["EVENTSTORE_URL"], application_name=schema)
+    other = eventstore.connect(url, schema=schema)
+    other.append(event(1))
+    other.close()
+
+
+class Reader(eventstore.Projection):
+    """Reads the log through the store, once it holds all the connections that there are."""
+
+    name, tables = "reader", ("latest_versions",)
+
+    def __init__(self) -> None:
+        self.store: eventstore.PostgresEventStore | None = None
+        self.all_at_work = Barrier(connections.MAX_CONNECTIONS, timeout=PATIENCE)
+
+    def create(self, connection: psycopg.Connection) -> None:
+        connection.execute("CREATE TABLE latest_versions (aggregate_id text, version int)")
+
+    def apply(self, event: eventstore.DomainEvent, connection: psycopg.Connection) -> None:
+        assert self.store
+        self.all_at_work.wait()
+        latest = self.store.get_latest_version(event.aggregate_id)
+        connection.execute("INSERT INTO latest_versions VALUES (%s, %s)", (event.aggregate_id, latest))
+
+
+def test_inline_projections_that_read_through_the_store_do_not_wait_for_each_other(
+    store: eventstore.PostgresEventStore, schema: str
+) -> None:
+    reader = Reader()
+    url = make_conninfo(os.environ["EVENTSTORE_URL"], application_name=schema)
+    with eventstore.connect(url, schema=schema, inline=[reader]) as reader.store:
+        for version in (1, 2):
+            events = [replace(event(version), aggregate_id=f"hand {n}") for n in range(connections.MAX_CONNECTIONS)]
+            appended = [begin(partial(reader.store.append, each)) for each in events]
+            assert {each.result(timeout=PATIENCE).version for each in appended} == {version}
+        # The first is the other store's.
+        wait_until(lambda: len(sessions(schema)) <= 1 + connections.MAX_CONNECTIONS, "the end of all above the maximum")
+
+
+def test_what_an_inline_projection_does_to_a_connection_never_reaches_the_store(schema: str) -> None:
+    class Careless(eventstore.Projection):
+        name, tables = "careless", ("seen",)
+
+        def create(self, connection: psycopg.Connection) -> None:
+            connection.execute("CREATE TABLE seen (version int)")
+
+        def apply(self, event: eventstore.DomainEvent, connection: psycopg.Connection) -> None:
+            connection.row_factory = dict_row
+            connection.execute("INSERT INTO seen VALUES (%s)", (event.version,))
+
+    with eventstore.connect(schema=schema, inline=[Careless()]) as store:
+        stored = [store.append(event(version)) for version in (1, 2)]
+        assert store.query(eventstore.EventQueryFilter()) == stored
 
 
 def test_what_a_borrower_does_to_a_connection_never_reaches_the_store(store: eventstore.PostgresEventStore) -> None:
