@@ -12,6 +12,7 @@ import pytest
 from waiting import PATIENCE, wait_until
 
 from eventstore import DomainEvent, EventQueryFilter, EventStoreError, PostgresEventStore, Subscription
+from eventstore.checkpoint import Checkpoint
 
 # Not those that have asked this very question: the last one may not have gone yet.
 OTHERS_AT_WORK = """
@@ -118,6 +119,22 @@ def test_a_reset_makes_the_answer_worthless(store: PostgresEventStore) -> None:
     again = handler.numbers.index(1, 1)
     assert again >= 10
     assert handler.numbers == [*range(1, again + 1), *range(1, 21)]
+
+
+def test_so_does_a_reset_between_two_batches(store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(store, *["bet"] * 20)
+    handler = Noting()
+    subscription = Subscription(store, "one", handler)
+    look = Checkpoint.look
+
+    def reset_and_look(checkpoint: Checkpoint, connection: psycopg.Connection) -> tuple[int, bool, bool]:
+        if len(handler.numbers) == 10:  # by now it has asked for those after the tenth
+            subscription.reset(0)
+        return look(checkpoint, connection)
+
+    monkeypatch.setattr(Checkpoint, "look", reset_and_look)
+    subscription.catch_up()
+    assert handler.numbers == [*range(1, 11), *range(1, 21)]
 
 
 def test_a_failing_event_still_gets_a_transaction_of_its_own(store: PostgresEventStore) -> None:
