@@ -191,6 +191,7 @@ def write_plot(results: Results, path: Path) -> None:
         panel.bar_label(bars, labels=[_rate(timing) for timing in figure.timings], padding=3, fontsize=8)
         panel.invert_yaxis()
         panel.margins(x=0.15)
+        panel.xaxis.set_major_formatter("{x:,.0f}")
         panel.set_title(f"{figure.name}: {figure.title}", loc="left", fontsize=10)
         panel.set_xlabel("events a second", fontsize=8)
         panel.tick_params(labelsize=8)
@@ -211,12 +212,17 @@ def write_curves(results: Results, path: Path) -> None:
     for curve, panel in zip(results.curves.values(), panels.flat, strict=False):
         for name, points in curve.lines.items():
             panel.loglog(*zip(*points, strict=True), marker="o", markersize=4, label=name)
-        panel.set_title(curve.title, loc="left", fontsize=10)
+        panel.set_title(curve.title, loc="left", fontsize=10, y=1.0)
         panel.set_xlabel(curve.grows, fontsize=8)
         panel.set_ylabel(curve.unit, fontsize=8)
         panel.tick_params(labelsize=8)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=7)
+        # Some of these axes span less than from one power of ten to the next.
+        panel.yaxis.set_major_locator(pyplot.LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_minor_locator(pyplot.NullLocator())
+        panel.xaxis.set_major_formatter("{x:,.0f}")
+        panel.yaxis.set_major_formatter("{x:,g}")
+        panel.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2, frameon=False)
         panel.spines[["top", "right"]].set_visible(False)
     canvas.supxlabel(_caption(latest), fontsize=6, wrap=True)
     canvas.savefig(path, dpi=110)
