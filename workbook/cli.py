@@ -34,8 +34,12 @@ def lab(context: typer.Context) -> None:
     from eventstore.errors import EventStoreError
     from workbook.learner import open_lab, update_copy
 
-    for path in update_copy():
+    added, damaged = update_copy()
+    for path in added:
         print(f"New in your copy: {path.parent.name}/{path.name}")
+    for path in damaged:
+        mend = f"python3 -m workbook build {int(path.name[3:5])}"
+        print(f"Not in your copy, because it is damaged: {path.parent.name}/{path.name}. {mend} writes it anew.")
     try:
         raise typer.Exit(open_lab(context.args))
     except EventStoreError as error:

@@ -26,27 +26,31 @@ sys.exit(main())
 """
 
 
-def update_copy(source: Path = NOTEBOOKS, copy: Path = MY) -> list[Path]:
+def update_copy(source: Path = NOTEBOOKS, copy: Path = MY) -> tuple[list[Path], list[Path]]:
     """Copy the days that the learner does not have yet. What is there stays as it is, whatever is in it.
 
-    The copy comes without outputs, so that nobody reads an answer before the question.
+    The copy comes without outputs, so that nobody reads an answer before the question. A notebook of the course that is
+    damaged, e.g. by the marks of a merge, keeps nobody from the others.
 
     Args:
         source: the folder of the learner's versions.
         copy: the learner's own folder; it is made if need be.
 
     Returns:
-        The files that were added.
+        The files that were added, and the files of the course that could not be copied because they are damaged.
     """
     copy.mkdir(exist_ok=True)
-    added = []
+    added, damaged = [], []
     for path in sorted(source.glob("day*.ipynb")):
         own = copy / path.name
         if own.exists():
             continue
-        copy_day(path, own)
-        added.append(own)
-    return added
+        if notebooks.read_or_none(path) is None:
+            damaged.append(path)
+        else:
+            copy_day(path, own)
+            added.append(own)
+    return added, damaged
 
 
 def copy_day(path: Path, own: Path) -> None:

@@ -39,7 +39,7 @@ def course_with_outputs(course: Course) -> Course:
 
 def test_the_copy_has_no_outputs_and_its_links_lead_to_the_solutions(course_with_outputs: Course) -> None:
     copy = course_with_outputs.folder / "my"
-    [own] = update_copy(course_with_outputs.target, copy)
+    [own], _ = update_copy(course_with_outputs.target, copy)
     notebook = notebooks.read(own)
     assert all(not cell.outputs and not cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     assert "](../notebooks/solutions/day99_a_sample.ipynb)" in notebook.cells[0].source
@@ -49,12 +49,22 @@ def test_the_copy_has_no_outputs_and_its_links_lead_to_the_solutions(course_with
 def test_what_the_learner_wrote_is_never_overwritten_and_new_days_are_added(course_with_outputs: Course) -> None:
     built = course_with_outputs
     copy = built.folder / "my"
-    [own] = update_copy(built.target, copy)
+    [own], _ = update_copy(built.target, copy)
     own.write_text("mine", encoding="utf-8")
-    assert update_copy(built.target, copy) == []
+    assert update_copy(built.target, copy) == ([], [])
     (built.target / "day98_new.ipynb").write_bytes(built.files()[0].read_bytes())
-    assert [path.name for path in update_copy(built.target, copy)] == ["day98_new.ipynb"]
+    assert [path.name for path in update_copy(built.target, copy)[0]] == ["day98_new.ipynb"]
     assert own.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_damaged_notebook_of_the_course_keeps_nobody_from_the_other_days(course_with_outputs: Course) -> None:
+    built = course_with_outputs
+    damaged = built.target / "day01_merged.ipynb"
+    damaged.write_text("<<<<<<< HEAD", encoding="utf-8")
+    added, left_out = update_copy(built.target, built.folder / "my")
+    assert [path.name for path in added] == ["day99_a_sample.ipynb"]
+    assert left_out == [damaged]
+    assert not (built.folder / "my" / damaged.name).exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends JupyterLab with a POSIX signal")

@@ -120,7 +120,7 @@ def test_the_template_tells_a_true_copy_from_one_that_is_not(checkout_copy: Path
         done = run(line)
         assert done.returncode == 0, f"{line}:\n{done.stdout}{done.stderr}"
 
-    [own, *_] = update_copy(NOTEBOOKS, checkout_copy / "my")
+    [own, *_], _ = update_copy(NOTEBOOKS, checkout_copy / "my")
     for other in (checkout_copy / "my").glob("day*.ipynb"):
         if other != own:
             other.unlink()
