@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -254,6 +255,14 @@ def test_folders_without_end_are_over_the_limit_and_are_removed(second: Result) 
 def test_processes_whose_parent_has_ended_count_too(second: Result) -> None:
     found = of(second, "egon").grades["99.1"]
     assert (found.state, found.detail) == ("over limit", "no bets: more than 50 processes")
+
+
+def test_a_spreadsheet_finds_no_formula_in_the_csv(second: Result, tmp_path: Path) -> None:
+    egon = of(second, "egon")
+    own = replace(egon, copy=replace(egon.copy, learner="=1+1"))
+    report.write_csv(replace(second, graded=[own]), tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["learner"] for row in csv.DictReader(file)} == {"'=1+1"}
 
 
 def test_an_error_text_writes_nothing_but_text(
@@ -555,6 +564,7 @@ def test_a_process_in_a_session_and_with_an_environment_of_its_own_is_ended_too(
 
 NO_TERMINAL = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from workbook.grading import processes
 folder = Path(sys.argv[1])

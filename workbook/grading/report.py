@@ -71,7 +71,13 @@ def write_csv(result: Result, path: Path) -> None:
         for graded in result.graded:
             for number, grade in graded.grades.items():
                 detail = printable(grade.detail)
-                writer.writerow((graded.copy.learner, graded.copy.day.number, number, grade.state, detail))
+                learner = _no_formula(graded.copy.learner)
+                writer.writerow((learner, graded.copy.day.number, number, grade.state, _no_formula(detail)))
+
+
+def _no_formula(text: str) -> str:
+    # A spreadsheet would work out what a learner has called a folder: =1+1. Source: OWASP, "CSV injection".
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def write_junit(result: Result, path: Path) -> None:
