@@ -81,3 +81,25 @@ def test_a_deleter_with_an_older_view_would_leave_half(store: PostgresEventStore
             with pytest.raises(psycopg.errors.RaiseException, match="above READ COMMITTED"):
                 deleter.execute(f"DELETE FROM {table}")
         assert other.execute(VIEW).fetchall() == other.execute(RECOUNT).fetchall() == [("bet", 2, 2), ("call", 1, 1)]
+
+
+@pytest.mark.parametrize(("table", "deadlock"), [("event_totals", False), ("event_total_aggregates", True)])
+def test_a_reader_and_a_truncate_wait_for_each_other_only_where_it_goes_the_other_way_round(
+    store: PostgresEventStore, table: str, deadlock: bool
+) -> None:
+    """The view takes `event_totals` first. Here the reader is held up just behind that."""
+    write(store, "hand 1", "hand 2")
+    errors: list[BaseException] = []
+    with store.connection() as reader, store.connection() as other, ThreadPoolExecutor() as pool:
+        other.execute(ROLL_UP)
+        try:
+            with reader.transaction():
+                reader.execute("SELECT FROM event_totals")
+                truncating = pool.submit(other.execute, f"TRUNCATE {table}")
+                wait_until(lambda: waits_or_ended(store, other, truncating), "the TRUNCATE to wait")
+                assert reader.execute(VIEW).fetchall() == [("bet", 2, 2)]
+        except psycopg.errors.DeadlockDetected as error:
+            errors.append(error)
+        errors += filter(None, [truncating.exception()])
+        assert [type(error) for error in errors] == [psycopg.errors.DeadlockDetected] * deadlock
+        assert reader.execute(VIEW).fetchall() == [("bet", 2, 2)]

@@ -192,8 +192,10 @@ def test_exact_while_writers_roll_ups_and_somebody_who_forgets_are_at_work(
         work.append(pool.submit(repeat, lambda: f"SELECT pg_sleep(0.05); {dice.choice(FORGET)}"))
         checks = 0
         while len(done) < writers and not any(each.done() and each.exception() for each in work):
-            check(reader)
-            checks += 1
+            # A TRUNCATE of the second table may meet a reader in a deadlock: see docs/decisions/statistics.md.
+            with suppress(psycopg.errors.DeadlockDetected):
+                check(reader)
+                checks += 1
             if checks == 6:
                 enough.set()
         for each in work:
