@@ -192,7 +192,8 @@ def test_a_connection_is_a_new_one_to_its_user_and_closed_at_the_end(connect: Ca
     with connect() as second:
         assert backend(second) == pid, "what runs underneath is kept"
         assert second.execute("SELECT to_regclass('mine'), count(*) FROM domain_events").fetchone() == (None, 0)
-        assert second.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+        locks = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        assert second.execute(locks).rowcount == 0
         for _ in range(10):
             second.execute("SELECT 4")
 
