@@ -31,8 +31,9 @@ WHERE aggregate_id = ANY (%b) AND version = 1
 # schema, so that imports into others go on.
 TAKE_TURN = "SELECT pg_advisory_xact_lock('poker_quarantine'::regclass::oid::int, 0)"
 
-# How often a chunk is written that a deadlock has undone.
-MAX_ATTEMPTS = 5
+# How often a chunk is written that a deadlock has undone. Many, because those who take the locks of batches out of
+# order may come one after the other, and an import that has run for hours should not end by that.
+MAX_ATTEMPTS = 20
 
 # Hand id and mapping version of hands that are in the store.
 Known = dict[str, object]

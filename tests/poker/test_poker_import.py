@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from importers import command, hands_in, script, wait_for_hands, wait_until_gone, write_hands
+from psycopg.conninfo import make_conninfo
 from waiting import PATIENCE, wait_until
 from written_hands import phh
 
@@ -35,6 +36,15 @@ from poker.chunks import NOT_FORESEEN, TAKE_TURN
 from poker.mapping import MAPPING_VERSION
 
 WAITING = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+# Those of the 64 locks of batches that the sessions of a store, but for some of them, wait for.
+WAITING_FOR_BUCKETS = """
+SELECT objid::int
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid = 2026 AND NOT granted AND application_name = %s AND pid <> ALL (%s)
+"""
+LOWER_HALF = "SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(0, 31) AS bucket"
+UPPER_HALF = "SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(32, 63) AS bucket"
 
 # The events of a hand from `write_hands`.
 EACH = 5
@@ -363,16 +373,40 @@ def test_memory_does_not_grow_with_the_file(
         assert large < small + 10_000_000
 
 
-def test_a_chunk_that_a_deadlock_has_undone_is_written_again(store: PostgresEventStore, tmp_path: Path) -> None:
-    """Somebody takes the upper half of the locks of batches first, and then, out of order, the lower half."""
+def test_a_chunk_that_deadlocks_have_undone_is_written_again(
+    store: PostgresEventStore, schema: str, tmp_path: Path
+) -> None:
+    """Others take the upper half of the locks of batches first, and then, out of order, the lower half: ten of them."""
     write_hands(tmp_path / "s.phhs", 60)
-    with store.connection() as rival, store.connection() as watcher, ThreadPoolExecutor() as threads:
-        rival.execute("SET deadlock_timeout = '60s'")  # so that the import is the one that has to give way
-        with rival.transaction():
-            rival.execute("SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(32, 63) AS bucket")
-            importing = threads.submit(import_hands, store, tmp_path)
-            wait_until(lambda: watcher.execute(WAITING).rowcount, "the import to wait for a lock")
-            rival.execute("SELECT pg_advisory_xact_lock(2026, bucket) FROM generate_series(0, 31) AS bucket")
+    install(store)
+    url = make_conninfo(os.environ["EVENTSTORE_URL"], application_name=schema, options="-c deadlock_timeout=10ms")
+    with (
+        ThreadPoolExecutor() as threads,  # its end comes last, when the locks are gone with their sessions
+        connect(url, schema=schema) as hasty,  # so that the import is the one that has to give way
+        store.connection() as watcher,
+        store.connection() as one,
+        store.connection() as other,
+    ):
+
+        def import_waits(where: range) -> bool:
+            found = watcher.execute(WAITING_FOR_BUCKETS, (schema, [rival.info.backend_pid for rival in (one, other)]))
+            return any(bucket in where for (bucket,) in found.fetchall())
+
+        one.execute("BEGIN")
+        one.execute(UPPER_HALF)
+        importing = threads.submit(import_hands, hasty, tmp_path)
+        for _ in range(10):
+            wait_until(lambda: import_waits(range(32, 64)), "the import to wait for the upper half")
+            one.execute(LOWER_HALF)
+            wait_until(lambda: import_waits(range(32)), "the import to begin anew")
+            other.execute("BEGIN")
+            next_one = threads.submit(other.execute, UPPER_HALF)
+            blockers = ("SELECT cardinality(pg_blocking_pids(%s))", (other.info.backend_pid,))
+            wait_until(lambda: watcher.execute(*blockers).fetchone() != (0,), "the next one to stand in line")  # noqa: B023
+            one.execute("COMMIT")
+            next_one.result(PATIENCE)
+            one, other = other, one
+        one.execute("COMMIT")
         assert importing.result(PATIENCE).added == 60
     assert count_events(store) == 60 * EACH
 
